@@ -1,0 +1,3 @@
+"""An archive of mail as Wagtail pages."""
+
+__version__ = "0.1.0"

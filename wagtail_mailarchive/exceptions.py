@@ -1,0 +1,269 @@
+"""Everything that can go wrong, in words for the person who sees it.
+
+Each class holds one sentence that says what happened, to which account or message, and what to
+do. The sentence is a template and its parameters are kept apart, so that a run can store both
+(`code` and `params`) and show them later in the reader's own language. Nothing a server said, and
+no secret, ever becomes a parameter.
+
+This module imports no Django: `sources` and `mime` raise these too.
+"""
+
+from __future__ import annotations
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for `makemessages`; it is translated where it is shown."""
+    return message
+
+
+class MailArchiveError(Exception):
+    """Base of every error of this app.
+
+    Attributes:
+        template: the sentence, with `%(name)s` places, untranslated.
+        params: the values for those places; str or int, safe to show and to store.
+        code: the class's name; with `params` enough to rebuild the sentence later.
+    """
+
+    template = gettext_noop("Something went wrong in the mail archive.")
+
+    def __init__(self, **params: str | int) -> None:
+        self.params = params
+        super().__init__(self.template % params)
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # BaseException would call the class with the sentence; we are called with params.
+        return (_rebuild, (type(self), self.params))
+
+
+def _rebuild(cls: type[MailArchiveError], params: dict[str, str | int]) -> MailArchiveError:
+    return cls(**params)
+
+
+def template_for(code: str) -> str:
+    """Return the untranslated sentence of the error class named `code`."""
+    found = globals().get(code)
+    if isinstance(found, type) and issubclass(found, MailArchiveError):
+        return found.template
+    return MailArchiveError.template
+
+
+# -- configuration ---------------------------------------------------------------------------
+
+
+class ConfigurationError(MailArchiveError):
+    """A setting of the site is missing or unusable."""
+
+    template = gettext_noop("The setting %(setting)s is not usable: %(problem)s")
+
+
+class SecretUnreadable(MailArchiveError):
+    """The stored secret cannot be decrypted with this site's keys for this host and user."""
+
+    template = gettext_noop(
+        "The password of %(account)s cannot be read with this site's encryption keys. "
+        "Restore the former key, or enter the password again."
+    )
+
+
+# -- sources ---------------------------------------------------------------------------------
+
+
+class SourceError(MailArchiveError):
+    """Talking to a mail server failed; nothing about a single message is meant."""
+
+    template = gettext_noop("The mail server %(host)s could not be read.")
+
+
+class HostNotAllowed(SourceError):
+    """The SSRF guard refused the address or port. The same words for every reason."""
+
+    template = gettext_noop(
+        "%(host)s:%(port)s may not be reached from this site. "
+        "If it is your mail server, ask the site owner to allow it."
+    )
+
+
+class HostNotFound(SourceError):
+    template = gettext_noop("There is no server named %(host)s. Check the host name.")
+
+
+class ConnectionRefused(SourceError):
+    template = gettext_noop(
+        "%(host)s does not accept connections on port %(port)s. Check the port and the security."
+    )
+
+
+class ConnectionTimedOut(SourceError):
+    template = gettext_noop(
+        "%(host)s did not answer within %(seconds)s seconds. "
+        "It is tried again at the next fetch; check host and port if this goes on."
+    )
+
+
+class ConnectionDropped(SourceError):
+    template = gettext_noop(
+        "%(host)s ended the connection in the middle of an answer. "
+        "What was complete is archived; the rest is fetched next time."
+    )
+
+
+class CertificateExpired(SourceError):
+    template = gettext_noop(
+        "The certificate of %(host)s has expired. Its operator has to renew it; "
+        "until then nothing is sent there."
+    )
+
+
+class CertificateNameMismatch(SourceError):
+    template = gettext_noop(
+        "The certificate shown by %(host)s was issued for another name. "
+        "Enter the name that the certificate holds."
+    )
+
+
+class CertificateUntrusted(SourceError):
+    template = gettext_noop(
+        "The certificate of %(host)s was issued by an authority this site does not know."
+    )
+
+
+class TLSFailed(SourceError):
+    template = gettext_noop(
+        "No encrypted connection to %(host)s:%(port)s could be made. "
+        "Check that port and security belong together."
+    )
+
+
+class StartTLSUnavailable(SourceError):
+    template = gettext_noop(
+        "%(host)s does not offer STARTTLS, so no password was sent. Choose TLS, usually port 993."
+    )
+
+
+class PlaintextNotAllowed(SourceError):
+    template = gettext_noop(
+        "This site does not allow unencrypted connections, so nothing was sent to %(host)s. "
+        "Choose TLS or STARTTLS."
+    )
+
+
+class LoginRejected(SourceError):
+    template = gettext_noop(
+        "%(host)s rejected the user name or password of %(username)s. Enter the password again; "
+        "some providers want an app password."
+    )
+
+
+class LoginUnavailable(SourceError):
+    template = gettext_noop(
+        "%(host)s cannot log in %(username)s at the moment. It is tried again at the next fetch."
+    )
+
+
+class MailboxNotFound(SourceError):
+    template = gettext_noop(
+        "There is no mailbox %(mailbox)s on %(host)s. Check its name in the account."
+    )
+
+
+class ProtocolError(SourceError):
+    """The server's answer breaks the protocol, or is larger than we accept."""
+
+    template = gettext_noop(
+        "%(host)s gave an answer that is not understood. It is tried again at the next fetch."
+    )
+
+
+class UnsafeArgument(SourceError):
+    """A string with CR, LF or NUL was about to be sent to a server."""
+
+    template = gettext_noop("The %(argument)s holds a line break or NUL. Enter it again without.")
+
+
+# -- single messages -------------------------------------------------------------------------
+
+
+class MessageError(MailArchiveError):
+    """One message could not be read; its original is kept and its neighbours go on."""
+
+    template = gettext_noop("This message could not be read. Its original is kept.")
+
+
+class ParserTimedOut(MessageError):
+    template = gettext_noop(
+        "Reading this message took longer than %(seconds)s seconds. Its original is kept."
+    )
+
+
+class ParserCrashed(MessageError):
+    """The worker process died of this message, usually at its memory limit."""
+
+    template = gettext_noop("Reading this message needed too much memory. Its original is kept.")
+
+
+class ParserFailed(MessageError):
+    """The parser raised; a defect of ours that did not reach the neighbours."""
+
+    template = gettext_noop("This message could not be read. Its original is kept.")
+
+
+class DatabaseRefusedMessage(MessageError):
+    template = gettext_noop(
+        "The database refused this message for something in it. Its original is kept."
+    )
+
+
+# -- archive and fetching --------------------------------------------------------------------
+
+
+class StorageError(MailArchiveError):
+    """Originals cannot be written to, or read from, their store."""
+
+    template = gettext_noop(
+        "The store of originals (%(store)s) failed. Nothing was archived meanwhile; "
+        "see that it is reachable and has room."
+    )
+
+
+class OriginalDamaged(StorageError):
+    template = gettext_noop(
+        "The stored original %(sha256)s is not what was archived. "
+        "Restore it from a backup and verify again."
+    )
+
+
+class FolderFull(MailArchiveError):
+    template = gettext_noop(
+        "The folder %(folder)s holds as many messages as one page can have below it. "
+        "Connect the account to a new folder."
+    )
+
+
+class LeaseLost(MailArchiveError):
+    """Another worker holds the account now; this one must stop without writing."""
+
+    template = gettext_noop("Another worker has taken over %(account)s. It goes on there.")
+
+
+class FolderMissing(MailArchiveError):
+    template = gettext_noop("The folder of %(account)s no longer exists.")
+
+
+class UnexpectedFetchError(MailArchiveError):
+    """What no class above foresaw; the log has the traceback."""
+
+    template = gettext_noop(
+        "Fetching %(account)s stopped for a reason we did not foresee. "
+        "The log of the worker says more; it is tried again at the next fetch."
+    )
+
+
+class MessageIsReadOnly(MailArchiveError):
+    """Code tried to change what was archived."""
+
+    template = gettext_noop("Archived mail cannot be changed.")

@@ -1,0 +1,142 @@
+"""What a place to read mail from can do, whatever its protocol. No Django, no models here."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, Self
+
+
+class Security(StrEnum):
+    """How the connection is protected before credentials are sent."""
+
+    TLS = "tls"  # implicit TLS (RFC 8314)
+    STARTTLS = "starttls"  # mandatory: no STARTTLS, no login
+    PLAIN = "plain"  # only where the site allows it
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where connections may go (the SSRF guard's rules), as the site's settings say.
+
+    Attributes:
+        allowed_hosts: names that may resolve to anything, e.g. "mail.intranet".
+        allowed_networks: networks allowed although they are not global, e.g. 10.0.0.0/8.
+        allowed_ports: the only ports that are ever connected to.
+        allow_plaintext: whether `Security.PLAIN` may be used at all.
+    """
+
+    allowed_hosts: frozenset[str] = frozenset()
+    allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    allowed_ports: frozenset[int] = frozenset({143, 993, 110, 995})
+    allow_plaintext: bool = False
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How to reach and enter one server. Its repr never shows the secret.
+
+    Attributes:
+        host: name or address as the editor entered it; also the name the certificate must hold.
+        port: 1-65535.
+        ca_certificate: PEM of an own authority to trust beside the system's; "" for none.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    secret: str = field(repr=False)
+    reach: Reach = Reach()
+    ca_certificate: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class MailboxState:
+    """What selecting a mailbox said (RFC 3501 section 6.3.1).
+
+    Attributes:
+        uidnext: None where the server does not tell.
+    """
+
+    name: str
+    uidvalidity: int
+    uidnext: int | None
+    exists: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMessage:
+    """A message on the server, before its body is read.
+
+    Attributes:
+        size: RFC822.SIZE in bytes, as the server claims.
+        received_at: INTERNALDATE, aware; None where it is unreadable.
+    """
+
+    uid: int
+    size: int
+    received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMessage:
+    """The exact bytes of one message.
+
+    Attributes:
+        chunks: the original in order; never empty pieces, one piece unless it is huge.
+    """
+
+    uid: int
+    received_at: datetime | None
+    chunks: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.chunks))
+
+
+class Source(Protocol):
+    """One connection to one account; used by one thread at a time.
+
+    Every method raises a subclass of `exceptions.SourceError` and nothing else, within the
+    deadline given to the constructor. A source that raised must be closed and not used again.
+    """
+
+    def __enter__(self) -> Self:
+        """Resolve, check, connect, secure and log in."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """End the connection; never raises."""
+        ...
+
+    def list_mailboxes(self) -> list[str]:
+        """Return the decoded names of every mailbox that can be selected."""
+        ...
+
+    def open_mailbox(self, name: str) -> MailboxState:
+        """Open `name` read-only, so that nothing about it can change by reading."""
+        ...
+
+    def list_uids(self) -> Iterator[list[int]]:
+        """Yield every UID of the open mailbox, ascending, in windows of bounded size."""
+        ...
+
+    def describe(self, uids: Sequence[int]) -> list[RemoteMessage]:
+        """Return size and date of those of `uids` that still exist, ascending by UID."""
+        ...
+
+    def fetch(self, uids: Iterable[int]) -> list[FetchedMessage]:
+        """Return the bodies of those of `uids` that still exist, ascending by UID.
+
+        The caller bounds their number and total size; flags are not touched (BODY.PEEK).
+        """
+        ...
+
+    def fetch_large(self, uid: int) -> FetchedMessage | None:
+        """Return one message read in pieces of 1 MiB, or None if it is gone."""
+        ...
