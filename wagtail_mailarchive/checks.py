@@ -1,0 +1,1 @@
+"""System checks; filled in beside the settings they watch."""

@@ -1,0 +1,91 @@
+"""The site's settings: one dictionary, `WAGTAIL_MAILARCHIVE`, every key optional but the keys.
+
+    WAGTAIL_MAILARCHIVE = {
+        "ENCRYPTION_KEYS": ["..."],
+        "WORKSPACE_PAGE_TYPES": ["intranet.WorkspacePage"],
+    }
+
+docs/reference/settings.md explains each of them to site owners.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings
+
+from .exceptions import ConfigurationError
+from .sources.base import Reach
+
+SETTING = "WAGTAIL_MAILARCHIVE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSettings:
+    """What a site may decide.
+
+    Attributes:
+        ENCRYPTION_KEYS: Fernet keys for account secrets; the first encrypts, all decrypt.
+        WORKSPACE_PAGE_TYPES: "app.Model" names of pages that may hold email folders; None = any.
+        NEW_FOLDER_PRIVACY: who reads a new folder: "login" (anyone signed in), "groups" (nobody
+            but superusers until groups are chosen) or "public".
+        BASE_TEMPLATE: the template that folder and message pages extend.
+        SANITIZER: "nh3" or "bleach".
+        ORIGINALS_STORAGE: alias in STORAGES for originals; None keeps them in the database.
+        FETCH_INTERVAL: minutes between two fetches of an account that names no interval.
+        MAX_MESSAGE_SIZE: bytes; larger messages stay on the server and are listed as too large.
+        ALLOW_PLAINTEXT: whether accounts may use connections without TLS.
+        ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
+            not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
+        ALLOWED_MAIL_PORTS: the ports that may be connected to.
+    """
+
+    ENCRYPTION_KEYS: Sequence[str] = ()
+    WORKSPACE_PAGE_TYPES: Sequence[str] | None = None
+    NEW_FOLDER_PRIVACY: str = "login"
+    BASE_TEMPLATE: str = "wagtail_mailarchive/base.html"
+    SANITIZER: str = "nh3"
+    ORIGINALS_STORAGE: str | None = None
+    FETCH_INTERVAL: int = 30
+    MAX_MESSAGE_SIZE: int = 150 * 1024 * 1024
+    ALLOW_PLAINTEXT: bool = False
+    ALLOWED_MAIL_HOSTS: Sequence[str] = ()
+    ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)
+
+    def reach(self) -> Reach:
+        """Return the SSRF guard's rules."""
+        hosts, networks = [], []
+        for entry in self.ALLOWED_MAIL_HOSTS:
+            try:
+                networks.append(ipaddress.ip_network(entry))
+            except ValueError:
+                hosts.append(entry.lower().rstrip("."))
+        return Reach(
+            allowed_hosts=frozenset(hosts),
+            allowed_networks=tuple(networks),
+            allowed_ports=frozenset(self.ALLOWED_MAIL_PORTS),
+            allow_plaintext=self.ALLOW_PLAINTEXT,
+        )
+
+
+def archive_settings() -> ArchiveSettings:
+    """Return the site's settings as they are now.
+
+    Raises:
+        ConfigurationError: the dictionary holds a name that is no setting.
+    """
+    given: Mapping[str, Any] = getattr(settings, SETTING, {})
+    unknown = unknown_names(given)
+    if unknown:
+        raise ConfigurationError(
+            setting=SETTING, problem=f"{', '.join(unknown)} is not one of its names"
+        )
+    return ArchiveSettings(**given)
+
+
+def unknown_names(given: Mapping[str, Any]) -> list[str]:
+    """Return the names in `given` that are no settings, sorted."""
+    return sorted(set(given) - {field.name for field in fields(ArchiveSettings)})

@@ -1,0 +1,88 @@
+"""The full-text index over MessageText, for which models have no word.
+
+SQLite: an FTS5 table without text of its own, kept by triggers. PostgreSQL: a generated tsvector
+column. Both index `scope`, so that the folder is part of the index's own question.
+"""
+
+from django.db import migrations
+
+SQLITE = [
+    """
+    CREATE VIRTUAL TABLE wagtail_mailarchive_search USING fts5(
+        scope, subject, people, body,
+        content='wagtail_mailarchive_messagetext', content_rowid='id',
+        tokenize="unicode61 remove_diacritics 2"
+    )
+    """,
+    """
+    CREATE TRIGGER wagtail_mailarchive_search_insert
+    AFTER INSERT ON wagtail_mailarchive_messagetext BEGIN
+        INSERT INTO wagtail_mailarchive_search(rowid, scope, subject, people, body)
+        VALUES (new.id, new.scope, new.subject, new.people, new.body);
+    END
+    """,
+    """
+    CREATE TRIGGER wagtail_mailarchive_search_delete
+    AFTER DELETE ON wagtail_mailarchive_messagetext BEGIN
+        INSERT INTO wagtail_mailarchive_search(
+            wagtail_mailarchive_search, rowid, scope, subject, people, body)
+        VALUES ('delete', old.id, old.scope, old.subject, old.people, old.body);
+    END
+    """,
+    """
+    CREATE TRIGGER wagtail_mailarchive_search_update
+    AFTER UPDATE ON wagtail_mailarchive_messagetext BEGIN
+        INSERT INTO wagtail_mailarchive_search(
+            wagtail_mailarchive_search, rowid, scope, subject, people, body)
+        VALUES ('delete', old.id, old.scope, old.subject, old.people, old.body);
+        INSERT INTO wagtail_mailarchive_search(rowid, scope, subject, people, body)
+        VALUES (new.id, new.scope, new.subject, new.people, new.body);
+    END
+    """,
+]
+SQLITE_REVERSE = [
+    "DROP TRIGGER wagtail_mailarchive_search_update",
+    "DROP TRIGGER wagtail_mailarchive_search_delete",
+    "DROP TRIGGER wagtail_mailarchive_search_insert",
+    "DROP TABLE wagtail_mailarchive_search",
+]
+
+# left(): a tsvector holds at most 1 MiB, and four-byte characters count four.
+POSTGRESQL = [
+    """
+    ALTER TABLE wagtail_mailarchive_messagetext ADD COLUMN search_vector tsvector
+    GENERATED ALWAYS AS (
+        array_to_tsvector(ARRAY[scope::text])
+        || setweight(to_tsvector('simple', left(subject, 10000)), 'A')
+        || setweight(to_tsvector('simple', left(people, 20000)), 'B')
+        || setweight(to_tsvector('simple', left(body, 150000)), 'D')
+    ) STORED
+    """,
+    """
+    CREATE INDEX wagtail_mailarchive_search
+    ON wagtail_mailarchive_messagetext USING gin (search_vector)
+    """,
+]
+POSTGRESQL_REVERSE = [
+    "DROP INDEX wagtail_mailarchive_search",
+    "ALTER TABLE wagtail_mailarchive_messagetext DROP COLUMN search_vector",
+]
+
+
+def _run(schema_editor, statements):
+    for statement in statements.get(schema_editor.connection.vendor, []):
+        schema_editor.execute(statement)
+
+
+def create_index(apps, schema_editor):
+    _run(schema_editor, {"sqlite": SQLITE, "postgresql": POSTGRESQL})
+
+
+def drop_index(apps, schema_editor):
+    _run(schema_editor, {"sqlite": SQLITE_REVERSE, "postgresql": POSTGRESQL_REVERSE})
+
+
+class Migration(migrations.Migration):
+    dependencies = [("wagtail_mailarchive", "0001_initial")]
+
+    operations = [migrations.RunPython(create_index, drop_index)]

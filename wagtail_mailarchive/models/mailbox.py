@@ -1,0 +1,41 @@
+"""`Mailbox`: one mailbox of an account as last seen; the ledger's rows hang on it.
+
+It outlives its account: removing an account keeps its mail and what the ledger knows of it.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Mailbox(models.Model):
+    """A mailbox on a server.
+
+    Attributes:
+        uidvalidity: as at the last complete listing (RFC 3501 section 2.3.1.1); 32 bits.
+        uidnext, exists: the server's numbers at that listing. While both stay the same, nothing
+            came and nothing went.
+    """
+
+    account = models.ForeignKey(
+        "MailAccount", null=True, on_delete=models.SET_NULL, related_name="known_mailboxes"
+    )
+    folder = models.ForeignKey("EmailFolderPage", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=500)
+    uidvalidity = models.BigIntegerField(null=True)
+    uidnext = models.BigIntegerField(null=True)
+    exists = models.BigIntegerField(null=True)
+    listed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("mailbox")
+        verbose_name_plural = _("mailboxes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "name"], name="mailarchive_mailbox_of_account"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,206 @@
+"""`EmailMessagePage`: one original as archived in one folder. Read-only for everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Any, NoReturn
+
+from django.db import models
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from wagtail.models import Page, PageManager
+from wagtail.url_routing import RouteResult
+
+from ..exceptions import MessageIsReadOnly
+from ..mime.message import Address
+from .permissions import MessagePermissionTester
+from .routing import RoutedPage
+
+# What Wagtail may change about a message: its place when a folder moves, and its bookkeeping.
+_CHANGEABLE = frozenset(
+    {"path", "depth", "numchild", "url_path", "owner", "live", "listed", "has_unpublished_changes"}
+    | {"first_published_at", "last_published_at", "go_live_at", "expire_at", "expired"}
+    | {"locked", "locked_at", "locked_by", "latest_revision", "live_revision"}
+    | {"latest_revision_created_at", "content_type", "show_in_menus", "page_ptr"}
+)
+
+
+class EmailMessagePage(RoutedPage, Page):
+    """A message.
+
+    Attributes:
+        folder: the parent, kept beside the dates so that one index serves folder and order.
+        original: the bytes.
+        subject: whole; the page's title is cut.
+        sent_at: the Date header (UTC); null if missing or unreadable.
+        sent_offset: the sender's zone in minutes east of UTC; null if the header gave none.
+        received_at: INTERNALDATE; null where the source knows none.
+        sorted_at: `sent_at` where it is plausible, else `received_at`, else when archived.
+        message_id_digest: see `reference.message_id_digest`; null without a Message-ID.
+        addresses: {"from" | "reply_to" | "to" | "cc" | "bcc": [[name, address], ...]}.
+        references, in_reply_to: lists of msg-ids.
+        snippet: the text's beginning, in one line.
+        structure: {"header_length": bytes, "text": [part...], "html": [part...]}, each part as
+            `mime.message.Part`.
+        listed: mirror of `live`, indexed, for counts.
+        defects: names of what was wrong with the message.
+    """
+
+    urlconf = "wagtail_mailarchive.reading.message_urls"
+    is_creatable = False
+    parent_page_types = ["wagtail_mailarchive.EmailFolderPage"]
+    subpage_types: list[str] = []
+    preview_modes = []
+    content_panels = []
+    promote_panels = []
+    settings_panels = []
+    search_fields = []
+    search_auto_update = False
+    wagtail_reference_index_ignore = True
+
+    folder = models.ForeignKey(
+        "EmailFolderPage",
+        on_delete=models.PROTECT,
+        related_name="messages",
+        verbose_name=_("email folder"),
+        editable=False,
+    )
+    original = models.ForeignKey(
+        "Original", on_delete=models.PROTECT, related_name="messages", editable=False
+    )
+    subject = models.TextField(_("subject"), blank=True, editable=False)
+    sender_name = models.CharField(_("sender"), max_length=255, blank=True, editable=False)
+    sender_address = models.CharField(
+        _("sender's address"), max_length=320, blank=True, editable=False
+    )
+    sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
+    sent_offset = models.SmallIntegerField(null=True, editable=False)
+    received_at = models.DateTimeField(_("received"), null=True, editable=False)
+    sorted_at = models.DateTimeField(editable=False)
+    message_id = models.TextField(_("Message-ID"), blank=True, editable=False)
+    message_id_digest = models.BigIntegerField(null=True, editable=False)
+    in_reply_to = models.JSONField(default=list, editable=False)
+    references = models.JSONField(default=list, editable=False)
+    list_id = models.CharField(max_length=255, blank=True, editable=False)
+    addresses = models.JSONField(default=dict, editable=False)
+    snippet = models.CharField(max_length=200, blank=True, editable=False)
+    size = models.BigIntegerField(_("size"), editable=False)
+    attachment_count = models.PositiveIntegerField(_("attachments"), default=0, editable=False)
+    text_source = models.CharField(max_length=5, blank=True, editable=False)
+    has_html = models.BooleanField(default=False, editable=False)
+    structure = models.JSONField(default=dict, editable=False)
+    defects = models.JSONField(default=list, editable=False)
+    listed = models.BooleanField(default=True, editable=False)
+
+    objects = PageManager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["folder", "original"], name="mailarchive_original_once_per_folder"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["folder", "-sorted_at", "-page_ptr"], name="mailarchive_newest_first"
+            ),
+            models.Index(fields=["message_id_digest"], name="mailarchive_message_id"),
+            models.Index(
+                fields=["folder"], name="mailarchive_unlisted", condition=models.Q(listed=False)
+            ),
+        ]
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    @property
+    def display_subject(self) -> str:
+        """The whole subject, or a word for its absence in the reader's language."""
+        return self.subject or gettext("(no subject)")
+
+    @property
+    def display_sender(self) -> str:
+        return self.sender_name or self.sender_address or gettext("(no sender)")
+
+    @property
+    def is_sorted_by_received(self) -> bool:
+        """Whether Date is missing or absurd, so that the message stands by another time."""
+        return self.sent_at != self.sorted_at
+
+    @property
+    def sent_locally(self) -> datetime | None:
+        """The Date header in the sender's own zone; None without a Date or a zone."""
+        if self.sent_at is None or self.sent_offset is None:
+            return None
+        return self.sent_at.astimezone(timezone(timedelta(minutes=self.sent_offset)))
+
+    def address_list(self, header: str) -> list[Address]:
+        """Return the addresses of "from", "reply_to", "to", "cc" or "bcc"."""
+        return [Address(name, address) for name, address in self.addresses.get(header, [])]
+
+    def get_admin_display_title(self) -> str:
+        return self.title or gettext("(no subject)")
+
+    # -- read-only ----------------------------------------------------------------------------
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Save bookkeeping of Wagtail's; refuse to change what was archived.
+
+        Raises:
+            MessageIsReadOnly: an archived field differs from the stored one, or the message is
+                new: only `archive` makes messages.
+        """
+        stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        if stored is None:
+            raise MessageIsReadOnly
+        for field in self._meta.concrete_fields:
+            if field.name in _CHANGEABLE or field.attname in self.get_deferred_fields():
+                continue
+            if getattr(self, field.attname) != getattr(stored, field.attname):
+                raise MessageIsReadOnly
+        self.listed = self.live
+        # Validation is for what people type; the stored fields were checked just now.
+        kwargs["clean"] = False
+        return super().save(*args, **kwargs)
+
+    def save_revision(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise MessageIsReadOnly
+
+    def copy(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise MessageIsReadOnly
+
+    def create_alias(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise MessageIsReadOnly
+
+    def copy_for_translation(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise MessageIsReadOnly
+
+    def move(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise MessageIsReadOnly
+
+    def can_move_to(self, parent: Page) -> bool:
+        return False
+
+    def permissions_for_user(self, user: Any) -> MessagePermissionTester:
+        return MessagePermissionTester(user, self)
+
+    # -- how Wagtail sees it ------------------------------------------------------------------
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        # Reached without going through the folder (another site root, say), it still hides.
+        parent = self.get_parent()
+        if not (self.live and parent.live):
+            raise Http404
+        return super().route(request, path_components)
+
+    @classmethod
+    def get_indexed_objects(cls) -> Any:
+        # Wagtail's database search rescans its whole index on each write; ours is apart.
+        return cls.objects.none()
+
+    def get_route_paths(self) -> Iterable[str]:
+        # Moving a folder must not write a redirect for each message.
+        return []
