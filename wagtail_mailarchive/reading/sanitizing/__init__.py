@@ -1,0 +1,7 @@
+"""Sanitising HTML mail: bounds, rewriting, then one of two engines under one policy."""
+
+from .engines import Engine
+from .policy import POLICY_VERSION
+from .sanitize import Refusal, SanitizedHtml, sanitize
+
+__all__ = ["POLICY_VERSION", "Engine", "Refusal", "SanitizedHtml", "sanitize"]

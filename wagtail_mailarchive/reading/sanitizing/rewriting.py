@@ -1,0 +1,193 @@
+"""Write anew every attribute that may stay, and remember each, so that the engine keeps no other.
+
+The rewriting works on lexbor's tree, the engine parses its serialisation once more. Should the two
+ever disagree about where an element or attribute begins, then what appears only in the engine's
+reading was not written here, and goes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from .addresses import ImageAddresses, link
+from .css import filter_declarations
+from .policy import (
+    ATTRIBUTE_PATTERNS,
+    ATTRIBUTES,
+    ATTRIBUTES_OF_ALL,
+    BOOLEAN_ATTRIBUTES,
+    IMAGE_ATTRIBUTES,
+    LINK_REL,
+    LINK_TARGET,
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    MAX_STYLE_CHARACTERS,
+    MAX_TEXT_ATTRIBUTE_CHARACTERS,
+    REMOVED_WITH_CONTENT,
+    TAGS,
+    TEXT_ATTRIBUTES,
+)
+
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_BARE_HEX: Final = re.compile(r"[0-9A-Fa-f]{6}")
+_ALLOWED: Final = {tag: ATTRIBUTES_OF_ALL | ATTRIBUTES.get(tag, frozenset()) for tag in TAGS}
+
+
+class TooDeep(Exception):
+    """The tree is deeper than the policy's bound."""
+
+
+class TooManyElements(Exception):
+    """The tree has more elements than the policy's bound."""
+
+
+class Rewriter:
+    """Rewrites one mail. Use it once."""
+
+    def __init__(self, images: ImageAddresses) -> None:
+        self._images = images
+        self._written: set[tuple[str, str, str]] = set()
+        # (tag, attribute, raw value) -> value, and how many remote images were blocked in it
+        self._known: dict[tuple[str, str, str], tuple[str | None, int]] = {}
+        self._style_characters = 0
+
+    def wrote(self, tag: str, attribute: str, value: str) -> bool:
+        """Tell whether `rewrite` has written this attribute with this value on such an element."""
+        return (tag, attribute, value) in self._written
+
+    def rewrite(self, html: str) -> str:
+        """Return the body of `html`, its attributes rewritten, in a `div` that stands for `body`.
+
+        Raises:
+            TooDeep, TooManyElements: see there.
+        """
+        body = LexborHTMLParser(html).body
+        if body is None:  # a frameset
+            return ""
+        elements = _elements(body)
+        for element in elements:
+            self._rewrite_element(element)
+        style = self._style_of_body(body)
+        wrapper = LexborHTMLParser("<div></div>").css_first("div")
+        if style:
+            self._write(wrapper, "div", "style", style)
+        for name in ("dir", "lang"):
+            value = body.attributes.get(name) or (
+                body.parent.attributes.get(name) if body.parent is not None else None
+            )
+            value = self._value(name, value or "")
+            if value:
+                self._write(wrapper, "div", name, value)
+        opening = (wrapper.html or "<div></div>").removesuffix("</div>")
+        return f"{opening}{body.inner_html or ''}</div>"
+
+    def _rewrite_element(self, element: LexborNode) -> None:
+        tag = element.tag or ""
+        allowed = _ALLOWED.get(tag)
+        if allowed is None:
+            return
+        for name, given in element.attributes.items():
+            if name not in allowed:
+                continue
+            raw = given or ""
+            value = self._known_value(tag, name, raw)
+            if value is not None and value != raw:
+                element.attrs[name] = value
+            if value is not None and name == "href":
+                self._write(element, tag, "target", LINK_TARGET)
+                self._write(element, tag, "rel", LINK_REL)
+
+    def _known_value(self, tag: str, name: str, raw: str) -> str | None:
+        """Return `_value`, worked out once: the cells of a newsletter are alike."""
+        known = self._known.get((tag, name, raw))
+        if known is None:
+            before = self._images.blocked_remote
+            value = self._value(name, raw)
+            known = self._known[tag, name, raw] = (value, self._images.blocked_remote - before)
+            if value is not None:
+                self._written.add((tag, name, value))
+        else:
+            self._images.blocked_remote += known[1]
+        return known[0]
+
+    def _write(self, element: LexborNode, tag: str, name: str, value: str) -> None:
+        element.attrs[name] = value
+        self._written.add((tag, name, value))
+
+    def _value(self, name: str, raw: str) -> str | None:
+        """Return the value that attribute `name` may have; None to drop the attribute."""
+        if name == "style":
+            return self._style(raw) or None
+        if name == "href":
+            return link(raw)
+        if name in IMAGE_ATTRIBUTES:
+            return self._images(raw)
+        if name in BOOLEAN_ATTRIBUTES:
+            return ""
+        if name in TEXT_ATTRIBUTES:
+            return _CONTROLS.sub(" ", raw)[:MAX_TEXT_ATTRIBUTE_CHARACTERS]
+        pattern = ATTRIBUTE_PATTERNS.get(name)
+        value = raw.strip()
+        return value if pattern is not None and pattern.fullmatch(value) else None
+
+    def _style(self, raw: str) -> str:
+        self._style_characters += len(raw)
+        if self._style_characters > MAX_STYLE_CHARACTERS:
+            return ""
+        return _CONTROLS.sub(" ", filter_declarations(raw, self._images))
+
+    def _style_of_body(self, body: LexborNode) -> str:
+        """Return what `body` says about its looks, as declarations."""
+        given = body.attributes
+        styles = []
+        for attribute, declaration in (("bgcolor", "background-color"), ("text", "color")):
+            color = (given.get(attribute) or "").strip()
+            if _BARE_HEX.fullmatch(color):
+                color = f"#{color}"
+            if ATTRIBUTE_PATTERNS["bgcolor"].fullmatch(color):
+                styles.append(f"{declaration}:{color}")
+        image = self._images(given.get("background") or "")
+        if image is not None:
+            styles.append(filter_declarations("background-image:url(x)", lambda _: image))
+        styles.append(self._style(given.get("style") or ""))
+        return ";".join(filter(None, styles))
+
+
+def _elements(body: LexborNode) -> list[LexborNode]:
+    """Return every element below `body` that may stay, and take out those that may not.
+
+    Raises:
+        TooDeep, TooManyElements: see there.
+    """
+    found: list[LexborNode] = []
+    removed: list[LexborNode] = []
+    node, depth = body.first_child, 1
+    while node is not None:
+        below = None
+        if node.is_element_node:
+            if node.tag in REMOVED_WITH_CONTENT:
+                removed.append(node)
+            else:
+                found.append(node)
+                below = node.first_child
+        if len(found) > MAX_ELEMENTS:
+            raise TooManyElements
+        if below is not None:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise TooDeep
+            node = below
+            continue
+        while node is not None and node.next is None:
+            node = node.parent
+            depth -= 1
+            if depth == 0:
+                node = None
+        if node is not None:
+            node = node.next
+    for each in removed:
+        each.decompose()
+    return found

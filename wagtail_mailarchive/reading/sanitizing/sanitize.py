@@ -1,0 +1,72 @@
+"""From the HTML that a stranger wrote to HTML that can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .addresses import ImageAddresses
+from .bounds import is_bounded
+from .engines import Engine, clean
+from .policy import MAX_CHARACTERS
+from .rewriting import Rewriter, TooDeep, TooManyElements
+
+
+class Refusal(StrEnum):
+    """Why HTML is not shown; the caller shows the text body instead."""
+
+    TOO_LARGE = "too-large"
+    TOO_COMPLEX = "too-complex"  # built to keep a parser busy, or as good as
+    TOO_DEEP = "too-deep"
+
+
+@dataclass(frozen=True, slots=True)
+class SanitizedHtml:
+    """HTML of a mail, safe to show.
+
+    Attributes:
+        html: a fragment, one `div`; "" if refused.
+        blocked_remote: how many remote images were left out, counted as often as they occur.
+        refused: None where `html` is to be shown.
+    """
+
+    html: str
+    blocked_remote: int = 0
+    refused: Refusal | None = None
+
+
+def sanitize(
+    html: str,
+    *,
+    engine: Engine,
+    inline_image: Callable[[str], str | None],
+    remote_images: bool = False,
+) -> SanitizedHtml:
+    """Return what `policy` lets through of `html`.
+
+    The same input gives the same output, so it may be cached under the input's hash,
+    `policy.POLICY_VERSION`, `engine`, `remote_images` and whatever `inline_image` depends on.
+
+    Args:
+        html: a decoded text/html body; anything at all.
+        inline_image: returns the address of the image with this Content-ID (RFC 2392, decoded,
+            without angle brackets), or None where there is none; its `alt` is shown then. What
+            it returns is trusted.
+        remote_images: keep http and https images, rather than leave them out and count them.
+    """
+    if len(html) > MAX_CHARACTERS:
+        return SanitizedHtml("", refused=Refusal.TOO_LARGE)
+    # Neither parser takes lone surrogates.
+    html = html.encode("utf-8", "replace").decode()
+    if not is_bounded(html):
+        return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
+    images = ImageAddresses(inline_image, remote_images=remote_images)
+    rewriter = Rewriter(images)
+    try:
+        rewritten = rewriter.rewrite(html)
+    except TooDeep:
+        return SanitizedHtml("", refused=Refusal.TOO_DEEP)
+    except TooManyElements:
+        return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
+    return SanitizedHtml(clean(rewritten, engine, rewriter.wrote), images.blocked_remote)
