@@ -1,0 +1,54 @@
+"""Real servers as fixtures, one of each per test process."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from .certificates import Authority
+from .dovecot import Dovecot, DovecotUnavailable
+from .postgresql import PostgreSQL, PostgreSQLUnavailable
+
+_users = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """A running Dovecot without users. Fails, saying what to install, where there is none."""
+    server = Dovecot()
+    try:
+        server.__enter__()
+    except DovecotUnavailable as problem:
+        pytest.fail(str(problem), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def mail_user(dovecot: Dovecot) -> str:
+    """A user of `dovecot` that no other test knows, with an empty INBOX."""
+    return dovecot.create_user(f"user{next(_users)}")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL. Fails, saying what to install, where there is none."""
+    server = PostgreSQL()
+    try:
+        server.__enter__()
+    except PostgreSQLUnavailable as problem:
+        pytest.fail(str(problem), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """A certificate authority for scripted servers."""
+    return Authority()

@@ -1,0 +1,223 @@
+"""imaplib and IMAPClient, taught to speak only over a checked, bounded connection.
+
+imaplib opens its own sockets, reads literals of any size, remembers passwords in its log and
+believes what was said before encryption. The subclass here leaves it the protocol alone.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import socket as sockets
+from typing import TYPE_CHECKING, Any
+
+from imapclient import IMAPClient  # type: ignore[import-untyped]
+from imapclient.response_parser import parse_response  # type: ignore[import-untyped]
+
+from wagtail_mailarchive.exceptions import (
+    LoginRejected,
+    LoginUnavailable,
+    ProtocolError,
+    StartTLSUnavailable,
+)
+
+from .arguments import checked
+from .channel import Channel
+from .tls import secured
+
+if TYPE_CHECKING:
+    from .base import Endpoint
+    from .deadline import Deadline
+
+Answers = list[Any]
+
+
+# Response codes that mean "not now" rather than "not you" (RFC 5530, and THROTTLED of Yahoo).
+NOT_NOW = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "THROTTLED"})
+
+
+def quoted(value: bytes) -> bytes:
+    """Return `value` as a quoted string (RFC 3501 section 4.3)."""
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+class BoundedIMAP4(imaplib.IMAP4):
+    """imaplib's protocol machine over a `Channel`."""
+
+    untagged_responses: dict[str, Answers]
+
+    def __init__(self, channel: Channel, endpoint: Endpoint) -> None:
+        self.channel = channel
+        self.endpoint = endpoint
+        super().__init__(endpoint.host)
+
+    # -- the connection ----------------------------------------------------------------------
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        self.host = host
+        self.port = port
+        self.sock = self.channel.connection
+
+    def read(self, size: int) -> bytes:
+        return self.channel.read(size)
+
+    def readline(self) -> bytes:
+        return self.channel.readline()
+
+    def send(self, data: Any) -> None:
+        self.channel.send(data)
+
+    def shutdown(self) -> None:
+        self.channel.close()
+
+    # -- the protocol ------------------------------------------------------------------------
+
+    def _command(self, name: str, *args: Any) -> bytes:
+        for argument in args:
+            if argument is not None:
+                checked("command", argument)
+        # Whatever came unasked since the last command answers nothing: FETCH without a UID,
+        # say, or the first half of a literal.
+        self.untagged_responses = {}
+        self.channel.begin()
+        tag: bytes = super()._command(name, *args)  # type: ignore[misc]
+        return tag
+
+    def _connect(self) -> None:
+        try:
+            super()._connect()  # type: ignore[misc]
+        except self.error:
+            if "BYE" not in self.untagged_responses:
+                raise
+            # Full, or in maintenance: it greets only to say goodbye.
+            raise self._not_now() from None
+
+    def _not_now(self) -> LoginUnavailable:
+        return LoginUnavailable(host=self.endpoint.host, username=self.endpoint.username)
+
+    def _get_capabilities(self) -> None:
+        """Take the capabilities from what was just said, or ask for them (RFC 3501, 7.2.1)."""
+        offered = self.untagged_responses.pop("CAPABILITY", None)
+        if not offered:
+            _, offered = self.capability()
+        if not offered or not offered[-1]:
+            raise self.error("no capabilities")
+        self.capabilities = tuple(offered[-1].decode("ascii", "replace").upper().split())
+
+    def _log(self, line: str) -> None:
+        """Remember nothing: imaplib would keep the last ten lines, the password among them."""
+
+    def encrypt(self, deadline: Deadline) -> None:
+        """STARTTLS (RFC 3501 section 6.2.1); nothing said before it counts afterwards.
+
+        Raises:
+            StartTLSUnavailable, ProtocolError, and what `tls.secured` raises.
+        """
+        endpoint = self.endpoint
+        # A session that is already authenticated cannot be encrypted any more.
+        if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
+            raise StartTLSUnavailable(host=endpoint.host)
+        status, _ = self._simple_command("STARTTLS")
+        if status != "OK":
+            raise StartTLSUnavailable(host=endpoint.host)
+        self.channel.refuse_leftovers()
+        encrypted = secured(
+            self.channel.connection,
+            endpoint.host,
+            endpoint.port,
+            endpoint.ca_certificate,
+            deadline,
+        )
+        self.channel.replace(encrypted)
+        self.sock = encrypted
+        self.untagged_responses = {}
+        self._get_capabilities()
+
+    def log_in(self) -> None:
+        """Send the credentials: AUTHENTICATE PLAIN (RFC 4616) where it is offered, because it
+        has a way to write passwords outside ASCII; else LOGIN, with the password as a literal.
+
+        Raises:
+            UnsafeArgument, LoginRejected, LoginUnavailable.
+        """
+        user = checked("user name", self.endpoint.username)
+        password = checked("password", self.endpoint.secret)
+        if "AUTH=PLAIN" not in self.capabilities and "LOGINDISABLED" in self.capabilities:
+            raise self._not_now()
+        try:
+            if "AUTH=PLAIN" in self.capabilities:
+                self.authenticate("PLAIN", lambda _challenge: b"\0".join((b"", user, password)))
+            else:
+                self.literal = password  # type: ignore[assignment]
+                status, _ = self._simple_command("LOGIN", quoted(user))
+                if status != "OK":
+                    raise self.error(status)
+        except self.abort:
+            if "BYE" in self.untagged_responses:
+                raise self._not_now() from None
+            raise
+        except self.error:
+            if self.untagged_responses.keys() & NOT_NOW:
+                raise self._not_now() from None
+            raise LoginRejected(host=self.endpoint.host, username=self.endpoint.username) from None
+        self.state = "AUTH"
+        # What a server offers may change by the login (RFC 3501 section 6.2.2).
+        self._get_capabilities()
+
+    def fetch_by_number(self, numbers: str, items: str) -> tuple[str, list[int]]:
+        """Return the status and the UIDs answered for sequence numbers."""
+        status, _ = self._simple_command("FETCH", numbers, items)
+        return status, [answer[b"UID"] for answer in self._fetch_answers()]
+
+    def fetch_by_uid(self, uids: str, items: str) -> tuple[str, list[dict[bytes, Any]]]:
+        """Return the status and, for each FETCH answer that names its UID, its items.
+
+        Not IMAPClient's `fetch`: it files answers under sequence numbers, which change when
+        the server reports an expunge in between, and answers without a UID under any UID.
+        """
+        status, _ = self._simple_command("UID", "FETCH", uids, items)
+        return status, self._fetch_answers()
+
+    def _fetch_answers(self) -> list[dict[bytes, Any]]:
+        parsed = parse_response(self.untagged_responses.pop("FETCH", []))
+        if len(parsed) % 2:
+            raise ProtocolError(host=self.host)
+        answers = []
+        for pairs in parsed[1::2]:
+            if not isinstance(pairs, tuple) or len(pairs) % 2:
+                raise ProtocolError(host=self.host)
+            answer = {
+                name.upper(): value
+                for name, value in zip(pairs[::2], pairs[1::2], strict=True)
+                if isinstance(name, bytes)
+            }
+            if isinstance(answer.get(b"UID"), int):
+                answers.append(answer)
+        return answers
+
+
+class BoundedIMAPClient(IMAPClient):  # type: ignore[misc]
+    """IMAPClient over a `BoundedIMAP4`."""
+
+    _imap: BoundedIMAP4
+
+    def __init__(self, channel: Channel, endpoint: Endpoint) -> None:
+        self._channel = channel
+        self._endpoint = endpoint
+        super().__init__(channel.host, ssl=False)
+        # IMAPClient sets 5, at which imaplib formats every literal: four times slower.
+        self._imap.debug = 0
+        # Names are decoded one by one, so that an ill-formed one does not hide the others.
+        self.folder_encode = False
+
+    def _create_IMAP4(self) -> BoundedIMAP4:  # noqa: N802
+        return BoundedIMAP4(self._channel, self._endpoint)
+
+    def _set_read_timeout(self) -> None:
+        """The channel sets the socket's timeout itself, before each operation."""
+
+    def socket(self) -> sockets.socket:
+        return self._channel.connection
+
+    @property
+    def protocol(self) -> BoundedIMAP4:
+        return self._imap
