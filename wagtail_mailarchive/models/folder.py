@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.panels import FieldPanel
+from wagtail.admin.panels import FieldPanel, HelpPanel
 from wagtail.coreutils import resolve_model_string
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
 from wagtail.url_routing import RouteResult
@@ -15,6 +15,33 @@ from wagtail.url_routing import RouteResult
 from ..conf import archive_settings
 from .permissions import FolderPermissionTester
 from .routing import RoutedPage
+
+WHO_CAN_READ = {
+    "login": _(
+        "Everyone who is signed in will be able to read this folder. "
+        "Once it is saved you can change that under Privacy."
+    ),
+    "groups": _(
+        "Nobody but administrators will be able to read this folder "
+        "until you choose groups under Privacy, once it is saved."
+    ),
+    "public": _(
+        "Everybody will be able to read this folder, signed in or not. "
+        "Once it is saved you can change that under Privacy."
+    ),
+}
+
+
+class WhoCanReadPanel(HelpPanel):
+    """Tells, while a folder is being created, who will read it before any mail is in it."""
+
+    class BoundPanel(HelpPanel.BoundPanel):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.content = WHO_CAN_READ[archive_settings().NEW_FOLDER_PRIVACY]
+
+        def is_shown(self) -> bool:
+            return self.instance.pk is None
 
 
 class EmailFolderPage(RoutedPage, Page):
@@ -28,7 +55,11 @@ class EmailFolderPage(RoutedPage, Page):
         _("description"), blank=True, help_text=_("Shown to readers above the messages.")
     )
 
-    content_panels = [*Page.content_panels, FieldPanel("description")]
+    content_panels = [
+        *Page.content_panels,
+        FieldPanel("description"),
+        WhoCanReadPanel(heading=_("Who can read it")),
+    ]
 
     class Meta:
         verbose_name = _("email folder")
@@ -80,13 +111,20 @@ class EmailFolderPage(RoutedPage, Page):
 
     def holds_mail(self) -> bool:
         """Whether deleting this folder would take mail, or what is known of mail, with it."""
-        from .mailbox import Mailbox
+        # The tree's own count answers for nearly every folder without a query.
+        return self.numchild > 0 or folders_with_mail(self).filter(pk=self.pk).exists()
 
-        return (
-            self.messages.exists()
-            or self.accounts.exists()
-            or Mailbox.objects.filter(folder=self).exists()
-        )
+
+def folders_with_mail(page: Page) -> models.QuerySet[EmailFolderPage]:
+    """Return the folders at or below `page` that keep it from being deleted."""
+    from .account import MailAccount
+    from .mailbox import Mailbox
+    from .run import FetchRun
+
+    protecting = models.Q(numchild__gt=0)
+    for model in (MailAccount, Mailbox, FetchRun):
+        protecting |= models.Exists(model.objects.filter(folder=models.OuterRef("pk")))
+    return EmailFolderPage.objects.filter(protecting, path__startswith=page.path)
 
 
 def _restriction_type() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext
@@ -25,6 +26,10 @@ _CHANGEABLE = frozenset(
     | {"locked", "locked_at", "locked_by", "latest_revision", "live_revision"}
     | {"latest_revision_created_at", "content_type", "show_in_menus", "page_ptr"}
 )
+
+
+class MessageChangeRefused(MessageIsReadOnly, PermissionDenied):
+    """`MessageIsReadOnly` as Wagtail's views and API understand it: answered with 403, not 500."""
 
 
 class EmailMessagePage(RoutedPage, Page):
@@ -150,36 +155,36 @@ class EmailMessagePage(RoutedPage, Page):
         """Save bookkeeping of Wagtail's; refuse to change what was archived.
 
         Raises:
-            MessageIsReadOnly: an archived field differs from the stored one, or the message is
+            MessageChangeRefused: an archived field differs from the stored one, or the message is
                 new: only `archive` makes messages.
         """
         stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
         if stored is None:
-            raise MessageIsReadOnly
+            raise MessageChangeRefused
         for field in self._meta.concrete_fields:
             if field.name in _CHANGEABLE or field.attname in self.get_deferred_fields():
                 continue
             if getattr(self, field.attname) != getattr(stored, field.attname):
-                raise MessageIsReadOnly
+                raise MessageChangeRefused
         self.listed = self.live
         # Validation is for what people type; the stored fields were checked just now.
         kwargs["clean"] = False
         return super().save(*args, **kwargs)
 
     def save_revision(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MessageIsReadOnly
+        raise MessageChangeRefused
 
     def copy(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MessageIsReadOnly
+        raise MessageChangeRefused
 
     def create_alias(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MessageIsReadOnly
+        raise MessageChangeRefused
 
     def copy_for_translation(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MessageIsReadOnly
+        raise MessageChangeRefused
 
     def move(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MessageIsReadOnly
+        raise MessageChangeRefused
 
     def can_move_to(self, parent: Page) -> bool:
         return False

@@ -21,13 +21,17 @@ class FolderPermissionTester(PagePermissionTester):
         # Wagtail's answer is can_delete's, but moving keeps all mail.
         return super().can_delete(ignore_bulk=True)
 
+    def can_reorder_children(self) -> bool:
+        # Mail has an order of its own, and Wagtail's drag and drop loads every child.
+        return False
+
     def can_fetch(self) -> bool:
         """Whether the user may fetch new mail into this folder by hand."""
         return self.can_publish()
 
 
 class MessagePermissionTester(PagePermissionTester):
-    """A message is read-only for everyone; `can_publish` stays, for privacy hangs on it."""
+    """A message is read-only for everyone, but who may read it can be restricted further."""
 
     def can_edit(self) -> bool:
         return False
@@ -53,9 +57,14 @@ class MessagePermissionTester(PagePermissionTester):
     def can_delete(self, ignore_bulk: bool = False) -> bool:
         return False
 
+    def can_publish(self) -> bool:
+        # Publishing makes a revision first, and mail has none.
+        return False
+
     def can_unpublish(self) -> bool:
         # The folder hides all its mail at once when it is unpublished.
         return False
 
     def can_set_view_restrictions(self) -> bool:
-        return bool(self.can_publish())
+        # Wagtail asks `can_publish`, which is no here for another reason.
+        return bool(super().can_publish())
