@@ -1,1 +1,0 @@
-"""System checks; filled in beside the settings they watch."""

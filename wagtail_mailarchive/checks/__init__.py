@@ -1,0 +1,8 @@
+"""System checks: what is wrong with the site's settings, with the block to paste.
+
+Importing this package registers them. docs/reference/checks.md lists all.
+"""
+
+from . import archive, queue, site
+
+__all__ = ["archive", "queue", "site"]
