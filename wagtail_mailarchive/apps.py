@@ -1,6 +1,10 @@
 """The app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connection
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +15,14 @@ class MailArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (registers them)
+
+        post_migrate.connect(make_schedule, sender=self)
+
+
+def make_schedule(**kwargs: Any) -> None:
+    """Make the schedule that fetches due accounts, once both apps have their tables."""
+    from .fetching.schedule import ensure_schedule
+
+    tables = set(connection.introspection.table_names())
+    if {"wagtail_mailarchive_fetchrun", "django_q_schedule"} <= tables:
+        ensure_schedule()

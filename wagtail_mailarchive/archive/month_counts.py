@@ -1,0 +1,100 @@
+"""How many messages a folder holds by month, kept up to date while archiving."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+
+from django.db import connection
+from django.db.models import Q
+
+from ..models import MonthCount
+from ..models.month_count import WHOLE_MONTH
+
+_QUARTER = timedelta(minutes=15)
+_REACH = 56  # quarters in fourteen hours, the farthest zone
+
+# Django's upsert cannot add to what is there.
+_TABLE = MonthCount._meta.db_table
+_ADD = f"""
+    INSERT INTO {_TABLE} (folder_id, month, quarter, messages) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (folder_id, quarter, month)
+    DO UPDATE SET messages = {_TABLE}.messages + excluded.messages
+"""  # noqa: S608 (the table's name is ours)
+
+
+def add(folder_id: int, moments: Iterable[datetime]) -> None:
+    """Count messages sorted at `moments`, in the present transaction."""
+    counter: Counter[tuple[date, int]] = Counter()
+    for moment in moments:
+        counter.update(_rows_of(moment))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _ADD,
+            [
+                (folder_id, month.isoformat(), quarter, number)
+                for (month, quarter), number in sorted(counter.items())
+            ],
+        )
+
+
+def by_month(folder_id: int, zone: tzinfo) -> dict[tuple[int, int], int]:
+    """Return {(year, month): messages} in `zone`, newest first, in one query."""
+    farthest = _farthest_offsets(zone)
+    rows = MonthCount.objects.filter(
+        Q(quarter=WHOLE_MONTH) | Q(quarter__range=farthest), folder_id=folder_id, messages__gt=0
+    ).values_list("month", "quarter", "messages")
+    counts: Counter[tuple[int, int]] = Counter()
+    for month, quarter, number in rows:
+        if quarter == WHOLE_MONTH:
+            counts[month.year, month.month] += number
+            continue
+        moment = _begin(month) + quarter * _QUARTER
+        local = moment.astimezone(zone)
+        counts[moment.year, moment.month] -= number
+        counts[local.year, local.month] += number
+    return {key: counts[key] for key in sorted(counts, reverse=True) if counts[key] > 0}
+
+
+def bounds(year: int, month: int, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the beginning of a month in `zone` and of the next one, aware.
+
+    Raises:
+        ValueError, OverflowError: there is no such month.
+    """
+    following = (year + month // 12, month % 12 + 1)
+    return datetime(year, month, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
+
+
+def _rows_of(moment: datetime) -> Iterable[tuple[date, int]]:
+    utc = moment.astimezone(UTC)
+    first = date(utc.year, utc.month, 1)
+    yield first, WHOLE_MONTH
+    after = (utc - _begin(first)) // _QUARTER
+    if after < _REACH:
+        yield first, after
+        return
+    following = date(utc.year + utc.month // 12, utc.month % 12 + 1, 1)
+    before = (utc - _begin(following)) // _QUARTER  # rounds down, so -1 is the last quarter
+    if before >= -_REACH:
+        yield following, before
+
+
+@lru_cache(maxsize=32)
+def _farthest_offsets(zone: tzinfo) -> tuple[int, int]:
+    """Return the quarters that may lie in another month in `zone`, as an inclusive range."""
+    year = datetime.now(UTC).year
+    offsets = [
+        zone.utcoffset(datetime(each, month, 1)) or timedelta(0)
+        for each in range(year - 40, year + 2)
+        for month in range(1, 13)
+    ]
+    east = max(*offsets, timedelta(0)) // _QUARTER
+    west = -(min(*offsets, timedelta(0)) // _QUARTER)
+    return -min(east, _REACH), min(west, _REACH) - 1
+
+
+def _begin(month: date) -> datetime:
+    return datetime(month.year, month.month, 1, tzinfo=UTC)

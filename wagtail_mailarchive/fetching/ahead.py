@@ -1,0 +1,68 @@
+"""Working ahead: one stage of the fetch runs in a thread while the next one uses its result."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """What the thread sends last: nothing more, or the error that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Iterator[T]:
+    """Yield `items`, of which the next is made in a thread while the caller uses this one.
+
+    At most one finished item waits, so memory holds at most three: one in the making, one
+    waiting, one in use. An error of `items` is raised here, after the items before it. Closing
+    the generator stops the thread after the item that it is making.
+
+    Args:
+        idle: called in the caller's thread whenever nothing came for `every` seconds.
+    """
+    channel: queue.Queue[T | _End] = queue.Queue(maxsize=1)
+    stopped = threading.Event()
+
+    def send(item: T | _End) -> None:
+        while not stopped.is_set():
+            try:
+                channel.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for item in items:
+                send(item)
+                if stopped.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
+            send(_End(error))
+        else:
+            send(_End())
+
+    thread = threading.Thread(target=make, name="mailarchive-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                item = channel.get(timeout=every)
+            except queue.Empty:
+                idle()
+                continue
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,80 @@
+"""Fetching in the caller's own process, to the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import FetchRun, MailAccount, RunStatus, Trigger
+from .run import Verdict, work_on
+from .schedule import open_run
+
+
+@dataclass(frozen=True)
+class Report:
+    """How fetching one account ended.
+
+    Attributes:
+        busy: another worker is at it; the run goes on there.
+    """
+
+    account: MailAccount
+    run: FetchRun
+    busy: bool
+
+    @property
+    def failed(self) -> bool:
+        return self.run.status == RunStatus.FAILED
+
+    def sentence(self) -> str:
+        """Say in plain English what happened; for terminals and logs."""
+        name, run = self.account.name, self.run
+        if self.busy:
+            return f"{name}: another worker is fetching it now."
+        if self.failed:
+            return f"{name}: {run.error}"
+        if run.status == RunStatus.STOPPED:
+            return f"{name}: stopped, it is switched off."
+        counts = [
+            (run.archived, "archived"),
+            (run.duplicates, "already here"),
+            (run.quarantined, "quarantined"),
+            (run.too_large, "too large"),
+            (run.waiting, "waiting"),
+        ]
+        told = ", ".join(f"{number} {word}" for number, word in counts if number)
+        end = "" if run.adds_up else " The ledger does not add up; see the log."
+        return f"{name}: {told or 'nothing new'} ({run.on_server} on the server).{end}"
+
+    def as_dict(self) -> dict[str, Any]:
+        run = self.run
+        return {
+            "account": self.account.pk,
+            "name": self.account.name,
+            "run": run.pk,
+            "status": "busy" if self.busy else run.status,
+            "error": run.error,
+            "error_code": run.error_code,
+            "on_server": run.on_server,
+            "archived": run.archived,
+            "duplicates": run.duplicates,
+            "excluded": run.excluded,
+            "quarantined": run.quarantined,
+            "too_large": run.too_large,
+            "erased": run.erased,
+            "waiting": run.waiting,
+            "adds_up": run.adds_up,
+            "bytes_fetched": run.bytes_fetched,
+        }
+
+
+def fetch_now(
+    account: MailAccount, *, after_batch: Callable[[FetchRun], None] = lambda run: None
+) -> Report:
+    """Fetch `account` until its run ends; take over a run that is queued."""
+    run, _ = open_run(account, trigger=Trigger.COMMAND)
+    while (verdict := work_on(run.pk, after_batch=after_batch)) is Verdict.CONTINUES:
+        pass
+    run.refresh_from_db()
+    return Report(account, run, busy=verdict is Verdict.BUSY)

@@ -1,0 +1,142 @@
+"""When accounts are fetched: by the schedule, or at once at somebody's wish."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+from ..models import FetchRun, MailAccount, RunStatus, Trigger, WorkerHeartbeat
+from ..models.run import ACTIVE
+from . import lease as leases
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+SCHEDULE_NAME = "wagtail_mailarchive: fetch due accounts"
+DISPATCH = "wagtail_mailarchive.tasks.dispatch"
+FETCH = "wagtail_mailarchive.tasks.fetch"
+
+# A run whose task was lost with its worker is queued again after this long.
+_STALE = timedelta(minutes=10)
+
+
+def worker_is_alive() -> bool:
+    """Whether a django-q2 worker was at work within the last minutes."""
+    return WorkerHeartbeat.is_alive()
+
+
+def open_run(
+    account: MailAccount, *, trigger: Trigger, user: AbstractBaseUser | None = None
+) -> tuple[FetchRun, bool]:
+    """Return the account's active run, or a new queued one, and whether it is new."""
+    try:
+        with transaction.atomic():
+            active = account.runs.filter(status__in=ACTIVE).first()
+            if active is not None:
+                return active, False
+            run = FetchRun.objects.create(
+                account=account,
+                account_name=account.name,
+                folder_id=account.folder_id,
+                trigger=trigger,
+                started_by=user,
+            )
+    except IntegrityError:
+        # Somebody else was first; a constraint allows one active run an account.
+        return account.runs.get(status__in=ACTIVE), False
+    return run, True
+
+
+def request_fetch(
+    account: MailAccount, *, trigger: Trigger, user: AbstractBaseUser | None = None
+) -> FetchRun:
+    """Have the worker fetch `account` as soon as it can; return the run to watch."""
+    run, is_new = open_run(account, trigger=trigger, user=user)
+    if is_new:
+        enqueue(run)
+    return run
+
+
+def enqueue(run: FetchRun) -> None:
+    """Give the run to the worker once the present transaction commits."""
+    transaction.on_commit(lambda: async_task(FETCH, run.pk))
+
+
+def dispatch_due() -> list[FetchRun]:
+    """Request a fetch of every account whose time has come; return the runs."""
+    _requeue_stale()
+    return [request_fetch(account, trigger=Trigger.SCHEDULE) for account in _due_accounts()]
+
+
+def next_fetch_at(account: MailAccount) -> datetime | None:
+    """Return when the schedule will fetch `account`; None if it will not or does now."""
+    if not account.enabled:
+        return None
+    latest = account.latest_run()
+    if latest is None:
+        return timezone.now()
+    if latest.finished_at is None:
+        return None
+    return latest.finished_at + timedelta(minutes=account.interval_minutes)
+
+
+def ensure_schedule() -> Schedule:
+    """Return the one schedule that dispatches; make it if it is not there.
+
+    `Schedule.name` is not unique, and what an administrator changed in it stays.
+    """
+    found = Schedule.objects.filter(name=SCHEDULE_NAME).order_by("pk").first()
+    if found is not None:
+        return found
+    return Schedule.objects.create(
+        name=SCHEDULE_NAME,
+        func=DISPATCH,
+        schedule_type=Schedule.MINUTES,
+        minutes=1,
+        repeats=-1,
+    )
+
+
+def repair_schedule() -> Schedule:
+    """Make the schedule as it is on a new site: one row, each minute, without end."""
+    Schedule.objects.filter(Q(name=SCHEDULE_NAME) | Q(func=DISPATCH)).delete()
+    return ensure_schedule()
+
+
+def _due_accounts() -> list[MailAccount]:
+    latest = FetchRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
+    accounts = MailAccount.objects.filter(enabled=True).annotate(
+        last_status=Subquery(latest.values("status")[:1]),
+        last_finished=Subquery(latest.values("finished_at")[:1]),
+    )
+    now = timezone.now()
+    return [
+        account
+        for account in accounts
+        if account.last_status not in ACTIVE
+        and (
+            account.last_finished is None
+            or account.last_finished + timedelta(minutes=account.interval_minutes) <= now
+        )
+    ]
+
+
+def _requeue_stale() -> None:
+    """Queue runs again that nobody works on: their worker or their queue entry was lost."""
+    for run in FetchRun.objects.filter(status__in=ACTIVE, account__isnull=False):
+        if run.account_id is None or leases.is_held(run.account_id):
+            continue
+        waited_since = timezone.now() - _STALE
+        is_interrupted = run.status == RunStatus.RUNNING
+        # `queued_at` moves along, so that a long queue gets no second entry each minute.
+        untouched = FetchRun.objects.filter(pk=run.pk, status__in=ACTIVE)
+        if not is_interrupted:
+            untouched = untouched.filter(queued_at__lt=waited_since)
+        if untouched.update(status=RunStatus.QUEUED, queued_at=timezone.now()):
+            enqueue(run)

@@ -1,0 +1,62 @@
+"""Fetch new mail now, in this process, without the queue."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wagtail_mailarchive.fetching.foreground import Report, fetch_now
+from wagtail_mailarchive.models import FetchRun, MailAccount
+
+
+class Command(BaseCommand):
+    help = "Fetch new mail of all enabled accounts, or of those chosen, and wait for it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--account", type=int, metavar="ID", help="only this mail account")
+        parser.add_argument("--folder", type=int, metavar="ID", help="only this email folder")
+        parser.add_argument("--json", action="store_true", help="print one summary object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        accounts = MailAccount.objects.filter(enabled=True).select_related("folder")
+        if options["account"] is not None:
+            accounts = accounts.filter(pk=options["account"])
+        if options["folder"] is not None:
+            accounts = accounts.filter(folder=options["folder"])
+        if (options["account"] or options["folder"]) and not accounts:
+            raise CommandError("There is no enabled mail account of that number.")
+        self._bar = self.stderr.isatty() and not options["json"]
+        reports = []
+        for account in accounts:
+            report = fetch_now(account, after_batch=self._show_progress)
+            reports.append(report)
+            if not options["json"]:
+                self._print(report)
+        failed = sum(report.failed for report in reports)
+        if options["json"]:
+            summary = {
+                "accounts": [report.as_dict() for report in reports],
+                "archived": sum(report.run.archived for report in reports),
+                "failed": failed,
+            }
+            self.stdout.write(json.dumps(summary))
+        if failed:
+            raise SystemExit(1)
+
+    def _show_progress(self, run: FetchRun) -> None:
+        if not self._bar:
+            return
+        run.refresh_from_db()
+        done = run.archived + run.duplicates + run.quarantined + run.too_large
+        total = max(done + run.waiting, 1)
+        filled = 30 * done // total
+        self.stderr.write(f"\r{run.account_name}: [{'#' * filled:<30}] {done}/{total}", ending="")
+        self.stderr.flush()
+
+    def _print(self, report: Report) -> None:
+        if self._bar:
+            self.stderr.write("\r\033[K", ending="")
+        style = self.style.ERROR if report.failed else self.style.SUCCESS
+        self.stdout.write(style(report.sentence()))

@@ -1,0 +1,34 @@
+"""What django-q2's workers call: thin, and ids only as arguments."""
+
+from __future__ import annotations
+
+import time
+
+from .fetching import run as runs
+from .fetching import schedule
+from .models import FetchRun, WorkerHeartbeat
+
+_BEAT_EVERY = 30.0  # seconds
+
+
+def dispatch() -> int:
+    """Scheduled each minute: note that a worker is alive, and request what is due."""
+    WorkerHeartbeat.beat()
+    return len(schedule.dispatch_due())
+
+
+def fetch(run_id: int) -> str:
+    """Work on a fetch run for a few minutes; queue the rest of it."""
+    WorkerHeartbeat.beat()
+    beaten = time.monotonic()
+
+    def after_batch(run: FetchRun) -> None:
+        nonlocal beaten
+        if time.monotonic() - beaten > _BEAT_EVERY:
+            WorkerHeartbeat.beat()
+            beaten = time.monotonic()
+
+    verdict = runs.work_on(run_id, after_batch=after_batch)
+    if verdict is runs.Verdict.CONTINUES:
+        schedule.enqueue(FetchRun.objects.get(pk=run_id))
+    return verdict.value
