@@ -64,7 +64,10 @@ def chart(title: str, seed: float = 0.0) -> bytes:
         draw.line((40, y, 540, y), fill="#d9e2ec")
     for shift, colour in ((0.0, "#9fb3c8"), (0.25 + seed, SIGNAL)):
         level = [
-            (40 + x, 140 - 70 * math.sin(x / 62 + shift) - 14 * math.sin(x / 9 + seed) * (shift > 0))
+            (
+                40 + x,
+                140 - 70 * math.sin(x / 62 + shift) - 14 * math.sin(x / 9 + seed) * (shift > 0),
+            )
             for x in range(501)
         ]
         draw.line(level, fill=colour, width=3)
@@ -97,10 +100,13 @@ def pdf(title: str, *lines: str) -> bytes:
         offsets.append(len(written))
         written += b"%d 0 obj\n%s\nendobj\n" % (number, each)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return b"%sxref\n0 6\n0000000000 65535 f \n%strailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        written,
-        table,
-        len(written),
+    return (
+        b"%sxref\n0 6\n0000000000 65535 f \n%strailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+        % (
+            written,
+            table,
+            len(written),
+        )
     )
 
 

@@ -76,9 +76,7 @@ def bounce(end: datetime) -> Iterator[DemoMessage]:
         extra=(("Auto-Submitted", "auto-replied"),),
     )
     yield back.deliver(
-        wire.multipart(
-            "report", (report, status, returned), "; report-type=delivery-status"
-        )
+        wire.multipart("report", (report, status, returned), "; report-type=delivery-status")
     )
 
 
@@ -178,10 +176,14 @@ def long_names(end: datetime) -> DemoMessage:
     subject = "Drawings for the outdoor basin, with their full names"
     document = attachments.docx("Strömungsmessung", "Entwurf vom Frühjahr, bitte nicht verteilen.")
     files = (
-        wire.file(attachments.pdf("Outdoor basin", "Scale 1:200", "North is up."), "application/pdf", PLAN),
+        wire.file(
+            attachments.pdf("Outdoor basin", "Scale 1:200", "North is up."), "application/pdf", PLAN
+        ),
         wire.file(document, attachments.TYPES["docx"], "潮位計の設置手順書(改訂第三版).docx"),
         wire.file(attachments.csv(seed=3.0), "text/csv", "قراءات-المحطة-٧.csv"),
-        wire.file(attachments.chart("Current at 2 m", 0.4), "image/png", "../../etc/strøm & <vind>.png"),
+        wire.file(
+            attachments.chart("Current at 2 m", 0.4), "image/png", "../../etc/strøm & <vind>.png"
+        ),
     )
     text = wire.text(
         "The drawings come from three offices with three ideas of what a file name is.\n"
@@ -261,7 +263,9 @@ def pictures(end: datetime) -> DemoMessage:
         )
         for place, name in enumerate(names)
     ]
-    rows = "".join(f'<p>{name}:<br><img src="cid:{name}@{DOMAIN}" alt="{name}"></p>' for name in names)
+    rows = "".join(
+        f'<p>{name}:<br><img src="cid:{name}@{DOMAIN}" alt="{name}"></p>' for name in names
+    )
     page = wire.text(
         f"<html><body><p>Before and after the new damping ring, same gauge.</p>{rows}"
         "<p>Mirjam</p></body></html>\n",

@@ -46,7 +46,7 @@ _ARRIVALS = (
         "engineering",
         "Release 4.2: what goes in, what waits",
         "asa",
-        "All forty buoys run 4.2 since this morning. The note that said \"K7!!\" hangs in a frame.",
+        'All forty buoys run 4.2 since this morning. The note that said "K7!!" hangs in a frame.',
     ),
 )
 

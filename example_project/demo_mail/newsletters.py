@@ -126,9 +126,7 @@ def letters(end: datetime) -> Iterator[DemoMessage]:
         yield envelope.deliver(_body(number, title, sky, items, leave), seen=days > 30)
 
 
-def _body(
-    number: int, title: str, sky: str, items: list[tuple[str, str]], leave: str
-) -> wire.Part:
+def _body(number: int, title: str, sky: str, items: list[tuple[str, str]], leave: str) -> wire.Part:
     logo, scene = f"logo.{number}@news.{DOMAIN}", f"scene.{number}@news.{DOMAIN}"
     page = wire.text(
         _page(number, title, items, leave, logo, scene), "html", "utf-8", "quoted-printable"

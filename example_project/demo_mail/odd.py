@@ -173,8 +173,7 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         end,
         236,
         10,
-        head % 1
-        + b"Subject: Visitor at the east gate\nContent-Type: multipart/mixed\n\n"
+        head % 1 + b"Subject: Visitor at the east gate\nContent-Type: multipart/mixed\n\n"
         b"--nobody-told-you\nContent-Type: text/plain\n\nA visitor with a trombone asks for Greta.\n"
         b"--nobody-told-you--\n",
     )
@@ -184,7 +183,8 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         end,
         195,
         17,
-        head % 2
+        head
+        % 2
         + b'Subject: Picture from camera 2 (cut off)\nContent-Type: multipart/mixed; boundary="cut"\n\n'
         b"--cut\nContent-Type: text/plain\n\nThe line went dead while I was sending this:\n"
         b'--cut\nContent-Type: image/png; name="camera-2.png"\n'
@@ -197,8 +197,7 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         end,
         150,
         9,
-        head % 3
-        + b"Subject: Night log\nContent-Type: text/plain; charset=utf-8\n"
+        head % 3 + b"Subject: Night log\nContent-Type: text/plain; charset=utf-8\n"
         b"Content-Transfer-Encoding: base64\n\n"
         b"VGhlIG5pZ2h0IHdhcyBxdWlldC4g***QSBmb3ggY2FtZSBieSBhdCB0d28u!\nCg=\n",
     )
@@ -217,8 +216,7 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         end,
         91,
         9,
-        head % 5
-        + b"Subject: =?x-gate-9?B?bm9ib2R5IGtub3dz?= weekly log\n"
+        head % 5 + b"Subject: =?x-gate-9?B?bm9ib2R5IGtub3dz?= weekly log\n"
         b"Content-Type: text/plain; charset=x-gate-9\nContent-Transfer-Encoding: x-gate\n\n"
         b"12 visitors, 3 gulls. I have a new character set.\n",
     )
@@ -274,7 +272,7 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
     left, right = (message_id(GATE, side) for side in ("left", "right"))
     for minute, (own, other) in enumerate(((left, right), (right, left))):
         sent = days_before(end, 36, 60, 22, minute).astimezone(zone(60))
-        loop = Envelope(
-            "events", GATE, sent, "Re: Are you the gate?", own, references=(other,)
+        loop = Envelope("events", GATE, sent, "Re: Are you the gate?", own, references=(other,))
+        yield loop.deliver(
+            wire.text("No, you are the gate.\n" if minute else "You are the gate.\n")
         )
-        yield loop.deliver(wire.text("No, you are the gate.\n" if minute else "You are the gate.\n"))

@@ -117,7 +117,12 @@ def alarms(end: datetime) -> Iterator[DemoMessage]:
         for envelope, line in (
             (
                 Envelope(
-                    "engineering", WATCH, begun, f"[ALARM] {station}: {trouble}", first, extra=urgent
+                    "engineering",
+                    WATCH,
+                    begun,
+                    f"[ALARM] {station}: {trouble}",
+                    first,
+                    extra=urgent,
                 ),
                 f"{station}: {trouble}",
             ),
@@ -151,8 +156,10 @@ def registrations(end: datetime) -> Iterator[DemoMessage]:
         body = f"Event: {event}\nName: {name}\nE-mail: {visitor.address}\n\nMessage:\n{words}\n"
         reply_to = ("Reply-To", wire.mailbox(visitor.name, visitor.address))
         subject = f"Registration: {event} ({name})"
+        # Last season's were put aside by hand, into a folder of a Swedish name.
+        folder = "Anmälningar" if days > 240 else "INBOX"
         envelope = Envelope(
-            "events", FORM, sent, subject, identity, extra=(reply_to, *AUTO)
+            "events", FORM, sent, subject, identity, folder=folder, extra=(reply_to, *AUTO)
         )
         yield envelope.deliver(wire.text(body, charset="utf-8", encoding="base64"))
         if number % 2:
@@ -168,7 +175,7 @@ def registrations(end: datetime) -> Iterator[DemoMessage]:
             folder="Sent",
         )
         thanks = (
-            f"Dear {name},\n\nthank you, you are on the list for \"{event}\". The answer to your\n"
+            f'Dear {name},\n\nthank you, you are on the list for "{event}". The answer to your\n'
             "line is yes; if it was not a question, the answer is that we look forward to it.\n\n"
             f"-- \n{clara.signature}\n"
         )
