@@ -1,0 +1,163 @@
+"""Taking the whole archive out of a site, so that it goes on without this app.
+
+Left-over pages of a type that is no longer installed break Wagtail: editing them fails, and so
+does deleting what stands above them. Here they are deleted in bulk and the tree stays as treebeard
+would have left it. Each transaction leaves a whole site behind, so this may be interrupted and
+begun again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.files.storage import InvalidStorageError, storages
+from django.db import models, transaction
+from django.db.models import F, ProtectedError, QuerySet, RestrictedError
+from wagtail.log_actions import registry as log_registry
+from wagtail.models import Page, Site
+
+from ..exceptions import MailArchiveError, StorageError, gettext_noop
+from ..models import (
+    Attachment,
+    EmailFolderPage,
+    EmailMessagePage,
+    FetchRun,
+    Lease,
+    LedgerEntry,
+    MailAccount,
+    Mailbox,
+    MessageReference,
+    MessageText,
+    MonthCount,
+    Original,
+    OriginalChunk,
+    WorkerHeartbeat,
+)
+from .originals import stored_name
+
+APP = "wagtail_mailarchive"
+_TOGETHER = 500  # message pages in one transaction
+
+
+class ArchiveInUse(MailArchiveError):
+    """Something of the site's own stands on a page of ours."""
+
+    template = gettext_noop(
+        "%(page)s cannot be deleted: %(problem)s. Nothing of it was deleted; "
+        "change that and start again."
+    )
+
+
+def check_removable() -> None:
+    """Look for what would go with the folders and is not ours.
+
+    Raises:
+        ArchiveInUse: a folder is a site's root page, or holds pages of other types.
+    """
+    for folder in EmailFolderPage.objects.order_by("path"):
+        site = Site.objects.filter(root_page_id=folder.pk).first()
+        if site is not None:
+            raise ArchiveInUse(page=folder.title, problem=f"it is the root page of {site}")
+        foreign = (
+            Page.objects.filter(path__startswith=folder.path)
+            .exclude(pk=folder.pk)
+            .exclude(pk__in=EmailMessagePage.objects.values("pk"))
+            .first()
+        )
+        if foreign is not None:
+            raise ArchiveInUse(page=folder.title, problem=f"below it is the page {foreign.title}")
+
+
+def remove_everything(progress: Callable[[int], None] = lambda done: None) -> int:
+    """Delete all pages, rows and stored originals of this app; return the number of messages.
+
+    Fetching must have been stopped before.
+
+    Args:
+        progress: called with the number of messages deleted so far.
+
+    Raises:
+        ArchiveInUse: see `check_removable`, or an object of the site protects a page.
+        StorageError: originals in a storage could not be deleted.
+    """
+    check_removable()
+    done = 0
+    for folder in EmailFolderPage.objects.order_by("path"):
+        while deleted := _remove_messages(folder):
+            done += deleted
+            progress(done)
+    with transaction.atomic():
+        for model in (LedgerEntry, FetchRun, Mailbox, Lease, MailAccount, MonthCount):
+            _remove_rows(model._base_manager.all())
+        _remove_rows(WorkerHeartbeat._base_manager.all())
+        for folder in EmailFolderPage.objects.order_by("-path"):
+            _remove_folder(folder)
+    _remove_originals()
+    _remove_log_entries()
+    return done
+
+
+def forget_content_types() -> None:
+    """Delete content types and permissions of this app, once its tables are gone."""
+    ContentType.objects.filter(app_label=APP).delete()
+    ContentType.objects.clear_cache()
+
+
+@transaction.atomic
+def _remove_messages(folder: EmailFolderPage) -> int:
+    """Delete up to `_TOGETHER` messages of `folder` and all that hangs on them."""
+    Page.objects.select_for_update().get(pk=folder.pk)
+    messages = list(
+        EmailMessagePage.objects.filter(folder=folder)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:_TOGETHER]
+    )
+    # Ours first and in one statement each: Django would load them one by one for their signals.
+    for model in (LedgerEntry, MessageText, MessageReference, Attachment):
+        _remove_rows(model._base_manager.filter(message__in=messages))
+    _remove_pages(EmailMessagePage, messages, folder.title)
+    Page.objects.filter(pk=folder.pk).update(numchild=F("numchild") - len(messages))
+    return len(messages)
+
+
+def _remove_folder(folder: EmailFolderPage) -> None:
+    _remove_pages(EmailFolderPage, [folder.pk], folder.title)
+    Page.objects.filter(path=folder.path[: -Page.steplen]).update(numchild=F("numchild") - 1)
+
+
+def _remove_pages(model: type[Page], pages: Sequence[int], title: str) -> None:
+    """Delete pages the way Django deletes rows, with what others attached to them: privacy,
+    revisions, permissions, redirects, references. treebeard's own deletion asks for each page."""
+    try:
+        QuerySet(model).filter(pk__in=pages).delete()
+    except ProtectedError as error:
+        raise ArchiveInUse(page=title, problem=_protected_by(error.protected_objects)) from error
+    except RestrictedError as error:
+        raise ArchiveInUse(page=title, problem=_protected_by(error.restricted_objects)) from error
+
+
+def _protected_by(objects: set[models.Model]) -> str:
+    kinds = sorted({each._meta.label for each in objects})
+    return f"{len(objects)} objects refer to it ({', '.join(kinds)})"
+
+
+def _remove_rows(rows: QuerySet[models.Model]) -> None:
+    rows._raw_delete(rows.db)
+
+
+def _remove_originals() -> None:
+    for original in Original.objects.exclude(store="").iterator():
+        try:
+            storages[original.store].delete(stored_name(original.sha256))
+        except (OSError, InvalidStorageError) as error:
+            raise StorageError(store=original.store) from error
+    with transaction.atomic():
+        _remove_rows(OriginalChunk._base_manager.all())
+        _remove_rows(Original._base_manager.all())
+
+
+def _remove_log_entries() -> None:
+    # Wagtail's site history cannot export entries of an action that is not registered.
+    for model in log_registry.get_log_entry_models():
+        model.objects.filter(action__startswith=f"{APP}.").delete()
