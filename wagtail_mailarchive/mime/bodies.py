@@ -24,11 +24,12 @@ def choose(top: Entity, parts: dict[str, Part]) -> Bodies:
     is something to read.
 
     Args:
-        parts: what each leaf became, by its section.
+        parts: what each leaf became, by its section; leaves without one are passed over.
     """
     bodies = Bodies()
     if top.is_multipart:
-        _walk(top, parts, bodies.text, bodies.html, bodies.attachments, in_alternative=False)
+        alternative = top.content_type == "multipart/alternative"
+        _walk(top, parts, bodies.text, bodies.html, bodies.attachments, in_alternative=alternative)
     elif _is_body(parts[top.section], "multipart/mixed", first=True):
         bodies.text.append(parts[top.section])
         bodies.html.append(parts[top.section])
@@ -64,7 +65,9 @@ def _walk(
             inside = in_alternative or child.content_type == "multipart/alternative"
             _walk(child, parts, text, html, attachments, in_alternative=inside)
             continue
-        part = parts[child.section]
+        part = parts.get(child.section)
+        if part is None:
+            continue
         if not _is_body(part, kind, first=position == 0):
             attachments.append(part)
             continue

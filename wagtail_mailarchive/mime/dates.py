@@ -6,12 +6,9 @@ import re
 from datetime import datetime, timedelta
 
 _MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-        start=1,
-    )
-}
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 
 # RFC 5322 section 4.3; any other name of a zone means "unknown", like -0000.
 _ZONE_HOURS = {
@@ -20,7 +17,10 @@ _ZONE_HOURS = {
 }  # fmt: skip
 
 _TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?"
-_ZONE = r"(?:\s{0,9}(?P<sign>[+-])(?P<zone_hour>\d{2}):?(?P<zone_minute>\d{2})|\s{1,9}(?P<zone>[A-Za-z]{1,5})\b)?"
+_ZONE = (
+    r"(?:\s{0,9}(?P<sign>[+-])(?P<zone_hour>\d{2}):?(?P<zone_minute>\d{2})"
+    r"|\s{1,9}(?P<zone>[A-Za-z]{1,5})\b|(?P<utc>Z)\b)?"
+)
 _FORMS = (
     # Fri, 7 Oct 1994 16:15:05 -0700
     re.compile(
@@ -89,5 +89,5 @@ def _offset(match: re.Match[str]) -> int | None:
         if hours > 23 or minutes > 59 or (match["sign"] == "-" and not hours and not minutes):
             return None
         return (hours * 60 + minutes) * (-1 if match["sign"] == "-" else 1)
-    hours_east = _ZONE_HOURS.get((match["zone"] or "").lower())
+    hours_east = _ZONE_HOURS.get((match["zone"] or match["utc"] or "").lower())
     return None if hours_east is None else hours_east * 60

@@ -52,23 +52,23 @@ def _pieces(data: Buffer) -> Iterator[bytes]:
 
 
 def _base64(encoded: Buffer, defects: set[str]) -> Iterator[bytes]:
-    """RFC 2045 section 6.8, with junk skipped and padding missing or in the middle."""
+    """RFC 2045 section 6.8, with junk skipped and padding missing."""
     in_one_piece = len(encoded) <= limits.CHUNK_BYTES
-    runs_left = limits.BASE64_RUNS
     rest = b""
     for piece in _pieces(encoded):
         if in_one_piece:  # junk may stay; taking out line ends makes decoding twice as fast
             letters = piece.replace(b"\n", b"").replace(b"\r", b"")
         else:
             letters = rest + piece.translate(None, _NOT_BASE64)
-        # Padding in the middle: bodies put behind each other, each with its own.
-        *runs, letters = letters.split(b"=", runs_left)
-        runs_left -= len(runs)
-        content = [_quads(run, defects) for run in runs if run]
-        whole = len(letters) if in_one_piece else len(letters) // 4 * 4
-        content.append(_quads(letters[:whole], defects))
+        # Padding ends the data (RFC 2045 section 6.8); what follows is a list's footer mostly.
+        letters, ended, more = letters.partition(b"=")
+        whole = len(letters) if in_one_piece or ended else len(letters) // 4 * 4
         rest = letters[whole:]
-        yield b"".join(content)
+        yield _quads(letters[:whole], defects)
+        if ended:
+            if more.strip(b"= \t"):
+                defects.add("data-after-base64")
+            break
     if rest:
         yield _quads(rest, defects)
 

@@ -12,22 +12,10 @@ PART_FIELDS = frozenset(
     ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
 )
 # What the archive reads of a message; other fields are only walked over.
-MESSAGE_FIELDS = PART_FIELDS | frozenset(
-    [
-        "subject",
-        "from",
-        "sender",
-        "reply-to",
-        "to",
-        "cc",
-        "bcc",
-        "date",
-        "message-id",
-        "in-reply-to",
-        "references",
-        "list-id",
-    ]
-)
+MESSAGE_FIELDS = PART_FIELDS | {
+    "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "date",
+    "message-id", "in-reply-to", "references", "list-id",
+}  # fmt: skip
 
 _IN_ANGLES = re.compile(r"<([^<>]*)>")
 

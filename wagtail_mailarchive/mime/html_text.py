@@ -24,51 +24,15 @@ _INVISIBLE = re.compile("[\u00ad\u034f\u200b\u2060\ufeff]+")
 
 # What is inside these is no text of the message.
 _ENDS = {name: re.compile(rf"</{name}(?=[\s/>])", re.I) for name in ("script", "style", "title")}
-_PARAGRAPHS = frozenset(
-    [
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "ul",
-        "ol",
-        "dl",
-        "table",
-        "pre",
-        "figure",
-        "fieldset",
-        "hr",
-    ]
-)
-_LINES = frozenset(
-    [
-        "div",
-        "br",
-        "tr",
-        "dt",
-        "dd",
-        "section",
-        "article",
-        "header",
-        "footer",
-        "main",
-        "nav",
-        "aside",
-        "address",
-        "form",
-        "center",
-        "caption",
-        "thead",
-        "tbody",
-        "tfoot",
-        "figcaption",
-        "body",
-        "option",
-    ]
-)
+_PARAGRAPHS = frozenset({
+    "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "figure",
+    "fieldset", "hr",
+})  # fmt: skip
+_LINES = frozenset({
+    "div", "br", "tr", "dt", "dd", "section", "article", "header", "footer", "main", "nav",
+    "aside", "address", "form", "center", "caption", "thead", "tbody", "tfoot", "figcaption",
+    "body", "option",
+})  # fmt: skip
 _QUOTES_DEEP = 20
 
 

@@ -50,9 +50,6 @@ HTML_CHARACTERS = 4_000_000
 # Bytes decoded at a time, so that a 50 MB attachment is never held twice.
 CHUNK_BYTES = 1024 * 1024
 
-# Runs of base64 in one body, each ended by its own padding.
-BASE64_RUNS = 1_000
-
 # The parser process (see process.py): address space besides the message, seconds for one message,
 # and bytes of one answer (1,000,000 characters beyond the BMP take 12 bytes each in JSON, 10,000
 # parts some 400 bytes each).

@@ -42,7 +42,8 @@ def _describe_leaves(raw: bytes, entity: Entity, parts: dict[str, Part], defects
     if entity.is_multipart:
         for child in entity.children:
             _describe_leaves(raw, child, parts, defects)
-    else:
+    elif entity.fields or entity.end > entity.start or entity.section == "1":
+        # Two delimiters in a row, or one too many at the end, make no part.
         parts[entity.section] = describe(raw, entity, defects)
 
 

@@ -110,7 +110,7 @@ class _Scanner:
         header_end, body = self._header_range(position)
         fields = read_fields(self.raw[position:header_end], wanted, self.defects)
         values = fields.get("content-type")
-        content_type, parameters = default, {}
+        content_type, parameters = default, Parameters()
         if values:
             content_type, parameters = read_content_type(values[0], default)
         return Entity(section, fields, content_type, parameters, body, len(self.raw))
