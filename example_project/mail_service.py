@@ -56,7 +56,7 @@ class ExactLoadedMessage(maildir.LoadedMessage):
         self.raw = raw
 
     @cached_property
-    def content(self) -> MessageContent:  # type: ignore[override]
+    def content(self) -> MessageContent:
         return MessageContent.parse(self.raw)
 
     def get_body(self, section: Sequence[int] | None = None, binary: bool = False) -> Writeable:

@@ -100,14 +100,8 @@ def pdf(title: str, *lines: str) -> bytes:
         offsets.append(len(written))
         written += b"%d 0 obj\n%s\nendobj\n" % (number, each)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return (
-        b"%sxref\n0 6\n0000000000 65535 f \n%strailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
-        % (
-            written,
-            table,
-            len(written),
-        )
-    )
+    trailer = b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(written)
+    return written + b"xref\n0 6\n0000000000 65535 f \n" + table + trailer
 
 
 def csv(rows: int = 48, seed: float = 0.0) -> bytes:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from . import attachments, wire
-from .envelope import EVENTS, Envelope, display, message_id
+from .envelope import EVENTS, Envelope, message_id
 from .message import DOMAIN, DemoMessage
 from .moments import days_before
 from .people import PEOPLE, Person

@@ -103,9 +103,11 @@ LETTERS = (
         "events", 264,
         _from("Jürgen Böhm", "boehm@segelclub-laboe.example", 60, "iso-8859-1"),
         "Führung für 18 Segler, möglichst bei Flut", "iso-8859-1", "quoted-printable",
-        "Sehr geehrte Frau Núñez,\n\nunser Club besucht Göteborg vom 3. bis 6. Juli. Wäre eine Führung"
-        " für\n18 Personen möglich? Über die Größe der Flut haben wir Gerüchte gehört;\n"
-        "20 cm halten hier alle für einen Tippfehler.\n\nMit schönen Grüßen aus Laboe\nJürgen Böhm\n",
+        "Sehr geehrte Frau Núñez,\n\nunser Club besucht Göteborg vom 3. bis 6. Juli.\n"
+        "Wäre eine Führung für 18 Personen möglich? Über die Größe der Flut haben wir\n"
+        "Gerüchte gehört; "
+        "20 cm halten hier alle für einen Tippfehler.\n\n"
+        "Mit schönen Grüßen aus Laboe\nJürgen Böhm\n",
     ),
     Letter(
         "events", 183,
@@ -132,7 +134,8 @@ LETTERS = (
         "events", 28,
         _from("Małgorzata Żółć", "zolc@gdynia-sail.example", 60, "iso-8859-2"),
         "Warsztaty dla żeglarzy w Gdyni", "iso-8859-2", "quoted-printable",
-        "Dzień dobry,\n\nczy zbiornik z falami może przyjechać do Gdyni? Mamy gniazdko 16 A, odpływ\n"
+        "Dzień dobry,\n\n"
+        "czy zbiornik z falami może przyjechać do Gdyni? Mamy gniazdko 16 A, odpływ\n"
         "w podłodze i osobę, która śmieje się we właściwych momentach.\n\nMałgorzata Żółć\n",
     ),
 )  # fmt: skip

@@ -175,18 +175,21 @@ def _page(
     <table role="presentation" class="sheet" width="600" cellpadding="0" cellspacing="0" border="0"
            bgcolor="#ffffff" style="border-radius:8px;background:#ffffff">
       <tr><td bgcolor="#0b4f6c" style="padding:12px 32px;border-radius:8px 8px 0 0">
-        <img src="cid:{logo}" width="180" height="60" alt="Tidemark" style="display:block"></td></tr>
+        <img src="cid:{logo}"
+        width="180" height="60" alt="Tidemark" style="display:block"></td></tr>
       <tr><td><img src="cid:{scene}" width="600" alt="A buoy and a sailing boat off a rocky coast"
         style="display:block;width:100%;height:auto"></td></tr>
       <tr><td style="padding:24px 32px 0 32px">
-        <h1 style="margin:0;font-size:26px;line-height:1.2">{html.escape(title)}</h1></td></tr>{cells}
+        <h1 style="margin:0;font-size:26px;line-height:1.2">{html.escape(title)}</h1>
+      </td></tr>{cells}
       <tr><td style="padding:18px 32px"><img src="{REMOTE}/{number}/footer.jpg" width="536"
         height="120" alt="Picture of the month" style="display:block;border:0"></td></tr>
       <tr><td class="foot" bgcolor="#12263a" style="padding:18px 32px;color:#9fb3c8;font-size:12px">
         Tidemark Instruments AB &middot; Slipgatan 4 &middot; Gothenburg<br>
         <a href="{leave}">Leave this list</a></td></tr>
     </table>
-    <img src="{REMOTE}/o.gif?c={number}&amp;r={wire.digest(leave)[:12]}" width="1" height="1" alt="">
+    <img src="{REMOTE}/o.gif?c={number}&amp;r={wire.digest(leave)[:12]}" alt=""
+      width="1" height="1">
   </td></tr>
 </table>
 </body></html>

@@ -27,13 +27,24 @@ LONG_SUBJECT = (
     "workshop holds, and that nobody sends subjects of this length again"
 )
 
+_GATE_HEAD = (
+    b"Date: @\n"
+    b"From: Gate keeper <gate@tidemark.example>\n"
+    b"To: events@tidemark.example\n"
+    b"Message-ID: <gate-%d@tidemark.example>\n"
+    b"MIME-Version: 1.0\n"
+)
+
 
 def messages(end: datetime) -> Iterator[DemoMessage]:
     """Yield the odd messages."""
     yield from subjects(end)
     yield from dates(end)
     yield from identities(end)
-    yield from broken(end)
+    yield from undeclared(end)
+    yield from structures(end)
+    yield from damaged(end)
+    yield from tangled(end)
 
 
 def _raw(account: str, end: datetime, days: int, hour: int, raw: bytes) -> DemoMessage:
@@ -132,15 +143,8 @@ def identities(end: datetime) -> Iterator[DemoMessage]:
     yield replace(drill, received_at=drill.received_at + timedelta(minutes=4), seen=False)
 
 
-def broken(end: datetime) -> Iterator[DemoMessage]:
-    """What mail programs of the past, or in a hurry, have left us."""
-    head = (
-        b"Date: @\n"
-        b"From: Gate keeper <gate@tidemark.example>\n"
-        b"To: events@tidemark.example\n"
-        b"Message-ID: <gate-%d@tidemark.example>\n"
-        b"MIME-Version: 1.0\n"
-    )
+def undeclared(end: datetime) -> Iterator[DemoMessage]:
+    """Text in a character set that is not declared, declared wrongly, or unknown."""
     # Raw 8-bit headers: ISO-8859-1 in one, UTF-8 in the other, declared nowhere.
     yield _raw(
         "events",
@@ -167,47 +171,13 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         "Content-Type: text/plain; charset=utf-8\n\n"
         "Passt es durch eine Tür von 90 cm?\n".encode(),
     )
-    # A multipart that names no boundary.
-    yield _raw(
-        "events",
-        end,
-        236,
-        10,
-        head % 1 + b"Subject: Visitor at the east gate\nContent-Type: multipart/mixed\n\n"
-        b"--nobody-told-you\nContent-Type: text/plain\n\nA visitor with a trombone asks for Greta.\n"
-        b"--nobody-told-you--\n",
-    )
-    # A boundary that never comes to an end, in the middle of its base64.
-    yield _raw(
-        "events",
-        end,
-        195,
-        17,
-        head
-        % 2
-        + b'Subject: Picture from camera 2 (cut off)\nContent-Type: multipart/mixed; boundary="cut"\n\n'
-        b"--cut\nContent-Type: text/plain\n\nThe line went dead while I was sending this:\n"
-        b'--cut\nContent-Type: image/png; name="camera-2.png"\n'
-        b'Content-Transfer-Encoding: base64\nContent-Disposition: attachment; filename="camera-2.png"\n\n'
-        + wire.transfer(attachments.logo(), "base64").replace(b"\r\n", b"\n")[:600],
-    )
-    # Characters in base64 that are none of its own.
-    yield _raw(
-        "events",
-        end,
-        150,
-        9,
-        head % 3 + b"Subject: Night log\nContent-Type: text/plain; charset=utf-8\n"
-        b"Content-Transfer-Encoding: base64\n\n"
-        b"VGhlIG5pZ2h0IHdhcyBxdWlldC4g***QSBmb3ggY2FtZSBieSBhdCB0d28u!\nCg=\n",
-    )
     # A charset that is wrong, and one that does not exist.
     yield _raw(
         "events",
         end,
         119,
         9,
-        head % 4
+        _GATE_HEAD % 4
         + b"Subject: Weekly log\nContent-Type: text/plain; charset=us-ascii\n\n"
         + "Grüße vom Tor. 14 Besucher, 2 Möwen.\n".encode("cp1252"),
     )
@@ -216,10 +186,53 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         end,
         91,
         9,
-        head % 5 + b"Subject: =?x-gate-9?B?bm9ib2R5IGtub3dz?= weekly log\n"
+        _GATE_HEAD % 5 + b"Subject: =?x-gate-9?B?bm9ib2R5IGtub3dz?= weekly log\n"
         b"Content-Type: text/plain; charset=x-gate-9\nContent-Transfer-Encoding: x-gate\n\n"
         b"12 visitors, 3 gulls. I have a new character set.\n",
     )
+
+
+def structures(end: datetime) -> Iterator[DemoMessage]:
+    """MIME as mail programs in a hurry leave it."""
+    # A multipart that names no boundary.
+    yield _raw(
+        "events",
+        end,
+        236,
+        10,
+        _GATE_HEAD % 1 + b"Subject: Visitor at the east gate\nContent-Type: multipart/mixed\n\n"
+        b"--nobody-told-you\nContent-Type: text/plain\n\n"
+        b"A visitor with a trombone asks for Greta.\n"
+        b"--nobody-told-you--\n",
+    )
+    # A boundary that never comes to an end, in the middle of its base64.
+    yield _raw(
+        "events",
+        end,
+        195,
+        17,
+        _GATE_HEAD % 2 + b"Subject: Picture from camera 2 (cut off)\n"
+        b'Content-Type: multipart/mixed; boundary="cut"\n\n'
+        b"--cut\nContent-Type: text/plain\n\nThe line went dead while I was sending this:\n"
+        b'--cut\nContent-Type: image/png; name="camera-2.png"\n'
+        b"Content-Transfer-Encoding: base64\n"
+        b'Content-Disposition: attachment; filename="camera-2.png"\n\n'
+        + wire.transfer(attachments.logo(), "base64").replace(b"\r\n", b"\n")[:600],
+    )
+    # Characters in base64 that are none of its own.
+    yield _raw(
+        "events",
+        end,
+        150,
+        9,
+        _GATE_HEAD % 3 + b"Subject: Night log\nContent-Type: text/plain; charset=utf-8\n"
+        b"Content-Transfer-Encoding: base64\n\n"
+        b"VGhlIG5pZ2h0IHdhcyBxdWlldC4g***QSBmb3ggY2FtZSBieSBhdCB0d28u!\nCg=\n",
+    )
+
+
+def damaged(end: datetime) -> Iterator[DemoMessage]:
+    """Bytes that no text should hold, and header blocks that are none."""
     # NUL bytes, as an interrupted disk leaves them.
     yield _raw(
         "engineering",
@@ -257,6 +270,10 @@ def broken(end: datetime) -> Iterator[DemoMessage]:
         + b"\nend of line\n",
     )
     yield replace(bare, raw=bare.raw.replace(b"\r\n", b"\n"))
+
+
+def tangled(end: datetime) -> Iterator[DemoMessage]:
+    """Threads that lack a beginning, or have none."""
     # A reply to a message nobody here has, and two messages that each answer the other.
     nadia = PEOPLE["nadia"]
     sent = days_before(end, 205, nadia.zone, 9, 9)

@@ -82,7 +82,7 @@ VISITORS = (
 
 
 def reports(end: datetime) -> Iterator[DemoMessage]:
-    """Yield the network report of every second Monday, the newest first in the list of remarks."""
+    """Yield the network report of every second week, with its remark."""
     for number, remark in enumerate(REMARKS):
         days = 4 + 14 * (len(REMARKS) - 1 - number)
         sent = days_before(end, days, WATCH.zone, 6, 30)

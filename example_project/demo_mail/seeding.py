@@ -22,7 +22,7 @@ def write(root: Path, messages: Iterable[DemoMessage]) -> None:
         folders.setdefault(message.folder, []).append(message)
     for name, inside in folders.items():
         folder = make(root, name)
-        names = []
+        names: list[str] = []
         for message in inside:
             unique = _unique(message, len(names))
             names.append(f"{unique}:2,{'S' if message.seen else ''}")

@@ -22,7 +22,8 @@ TEXTS = Path(__file__).parent / "texts"
 
 OFFER = wire.text(
     "Åsa,\n\nherewith the binding offer for 120 anodes (aluminium-indium, 1.2 kg) at the price of\n"
-    "last week. It is signed because the supplier's bank insists on it, and because I paid for the\n"
+    "last week. It is signed because the supplier's bank insists on it,"
+    " and because I paid for the\n"
     "certificate and would like to use it once.\n\nJürgen\n"
 )
 RELEASE = wire.text(

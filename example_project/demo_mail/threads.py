@@ -114,7 +114,8 @@ def conversations(end: datetime) -> Iterator[DemoMessage]:
 
 
 def _envelope(thread: Thread, number: int, moment: datetime, ids: list[str]) -> Envelope:
-    post, references = thread.posts[number], []
+    post = thread.posts[number]
+    references: list[str] = []
     above = post.answers
     while above is not None:
         references.insert(0, ids[above])
