@@ -122,9 +122,11 @@ def folders_with_mail(page: Page) -> models.QuerySet[EmailFolderPage]:
     from .run import FetchRun
 
     protecting = models.Q(numchild__gt=0)
-    for model in (MailAccount, Mailbox, FetchRun):
-        protecting |= models.Exists(model.objects.filter(folder=models.OuterRef("pk")))
-    return EmailFolderPage.objects.filter(protecting, path__startswith=page.path)
+    for protector in (MailAccount, Mailbox, FetchRun):
+        of_folder = protector._default_manager.filter(folder=models.OuterRef("pk"))
+        protecting |= models.Q(models.Exists(of_folder))
+    folders: models.QuerySet[EmailFolderPage] = EmailFolderPage.objects.all()
+    return folders.filter(protecting, path__startswith=page.path)
 
 
 def _restriction_type() -> str:

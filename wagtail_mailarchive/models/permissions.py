@@ -15,11 +15,11 @@ class FolderPermissionTester(PagePermissionTester):
         return False
 
     def can_delete(self, ignore_bulk: bool = False) -> bool:
-        return super().can_delete(ignore_bulk) and not self.page.specific.holds_mail()
+        return bool(super().can_delete(ignore_bulk)) and not self.page.specific.holds_mail()
 
     def can_move(self) -> bool:
         # Wagtail's answer is can_delete's, but moving keeps all mail.
-        return super().can_delete(ignore_bulk=True)
+        return bool(super().can_delete(ignore_bulk=True))
 
     def can_reorder_children(self) -> bool:
         # Mail has an order of its own, and Wagtail's drag and drop loads every child.
@@ -27,7 +27,7 @@ class FolderPermissionTester(PagePermissionTester):
 
     def can_fetch(self) -> bool:
         """Whether the user may fetch new mail into this folder by hand."""
-        return self.can_publish()
+        return bool(self.can_publish())
 
 
 class MessagePermissionTester(PagePermissionTester):

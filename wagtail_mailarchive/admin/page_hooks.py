@@ -1,0 +1,69 @@
+"""What Wagtail's page views ask before they delete or copy, and where saving a folder leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from wagtail.admin import messages
+from wagtail.models import Page
+
+from ..models import EmailFolderPage
+from .conditions import condition_of
+from .refusals import refusal_to_copy, refusal_to_delete
+
+
+def before_delete_page(request: HttpRequest, page: Page) -> HttpResponse | None:
+    return _refused(request, page, refusal_to_delete(page))
+
+
+def before_copy_page(request: HttpRequest, page: Page) -> HttpResponse | None:
+    # The form shows first; it is what it asks for that may be refused.
+    if request.method != "POST":
+        return None
+    recursive = bool(request.POST.get("copy_subpages"))
+    return _refused(request, page, refusal_to_copy(page, recursive=recursive))
+
+
+def before_bulk_action(
+    request: HttpRequest, action_type: str, objects: Sequence[Any], action: Any
+) -> HttpResponse | None:
+    if action_type != "delete":
+        return None
+    for page in objects:
+        if isinstance(page, Page) and (reason := refusal_to_delete(page)):
+            messages.error(request, _("Nothing was deleted. %(reason)s") % {"reason": reason})
+            return redirect(action.next_url)
+    return None
+
+
+def after_create_page(request: HttpRequest, page: Page) -> HttpResponse | None:
+    return _to_content_view(request, page)
+
+
+def after_edit_page(request: HttpRequest, page: Page) -> HttpResponse | None:
+    # A draft that goes on being edited stays where it is.
+    if not request.POST.get("action-publish"):
+        return None
+    return _to_content_view(request, page)
+
+
+def _to_content_view(request: HttpRequest, page: Page) -> HttpResponse | None:
+    # Autosave expects JSON and must neither move the editor away nor pile up messages.
+    if not isinstance(page, EmailFolderPage) or not request.accepts("text/html"):
+        return None
+    condition = condition_of(page, request.user)
+    if condition.next_step is not None:
+        button = messages.button(condition.next_step.url, condition.next_step.label)
+        messages.info(request, condition.sentence, buttons=[button])
+    return redirect("wagtailadmin_explore", page.pk)
+
+
+def _refused(request: HttpRequest, page: Page, reason: str) -> HttpResponse | None:
+    if not reason:
+        return None
+    messages.error(request, reason)
+    return redirect("wagtailadmin_explore", page.get_parent().pk)

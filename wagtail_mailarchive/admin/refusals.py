@@ -1,0 +1,48 @@
+"""Why a page that holds mail is not deleted or copied, in one sentence that names the folder.
+
+Wagtail's own permission testers know nothing of mail below an ancestor, and the database's answer
+to deleting it (PROTECT) would reach the user as an error page.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext
+from wagtail.models import Page
+
+from ..models import EmailMessagePage
+from ..models.folder import folders_with_mail
+
+
+def refusal_to_delete(page: Page) -> str:
+    """Return why `page` cannot be deleted; "" if no mail stands in the way."""
+    return _sentence(
+        page,
+        gettext("“%(page)s” holds mail or is connected to a mail account, so it is not deleted."),
+        gettext("“%(page)s” holds the email folder “%(folder)s”, so it is not deleted."),
+    )
+
+
+def refusal_to_copy(page: Page, *, recursive: bool) -> str:
+    """Return why `page` cannot be copied, aliased or translated; "" if nothing is against it."""
+    if issubclass(page.specific_class or Page, EmailMessagePage):
+        return gettext("Archived mail is never copied.")
+    if not recursive:
+        return ""
+    return _sentence(
+        page,
+        gettext("“%(page)s” holds mail, and archived mail is never copied."),
+        gettext(
+            "“%(page)s” holds the email folder “%(folder)s”, and archived mail is never copied. "
+            "Copy it without its subpages."
+        ),
+    )
+
+
+def _sentence(page: Page, of_itself: str, of_a_folder_below: str) -> str:
+    folder = folders_with_mail(page).order_by("path").first()
+    if folder is None:
+        return ""
+    title = page.specific_deferred.get_admin_display_title()
+    if folder.pk == page.pk:
+        return of_itself % {"page": title}
+    return of_a_folder_below % {"page": title, "folder": folder.get_admin_display_title()}

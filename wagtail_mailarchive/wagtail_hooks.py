@@ -1,0 +1,112 @@
+"""Where the app plugs into Wagtail; the rooms behind say what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from wagtail import hooks
+from wagtail.actions import ActionRegistry
+from wagtail.admin.menu import AdminOnlyMenuItem
+from wagtail.admin.viewsets.base import ViewSet
+from wagtail.admin.widgets.button import Button
+from wagtail.log_actions import LogActionRegistry, LogFormatter
+from wagtail.models import Page
+from wagtail.permissions import register_permission_policy
+
+from .admin import page_actions, page_hooks
+from .admin.accounts import MailAccountViewSet
+from .admin.fetch_now import fetch_account, fetch_button_attrs, fetch_folder
+from .admin.fetch_report import FetchReportView
+from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
+from .admin.policies import SuperusersOnly
+from .fetching.run import LOG_ACTION
+from .models import EmailFolderPage, MailAccount
+
+# First of all: whoever asks for a policy before it is registered gets another one for good.
+register_permission_policy(MailAccount, SuperusersOnly(MailAccount))
+
+
+def register_actions(registry: ActionRegistry) -> None:
+    page_actions.register(registry)
+
+
+def register_viewsets() -> list[ViewSet]:
+    return [EmailFolderViewSet(), EmailMessageViewSet(), MailAccountViewSet()]
+
+
+def register_admin_urls() -> list[URLPattern]:
+    return [
+        path(
+            "mailarchive/folders/<int:folder_id>/fetch/",
+            fetch_folder,
+            name="mailarchive_fetch_folder",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/fetch/",
+            fetch_account,
+            name="mailarchive_fetch_account",
+        ),
+        path("mailarchive/fetches/", FetchReportView.as_view(), name="mailarchive_fetch_report"),
+        path(
+            "mailarchive/fetches/results/",
+            FetchReportView.as_view(results_only=True),
+            name="mailarchive_fetch_report_results",
+        ),
+    ]
+
+
+def register_fetch_report_menu_item() -> AdminOnlyMenuItem:
+    # Errors name hosts and users of mail accounts, which only superusers manage.
+    return AdminOnlyMenuItem(
+        gettext_lazy("Mail fetches"),
+        reverse("mailarchive_fetch_report"),
+        name="mailarchive-fetches",
+        icon_name="mail",
+        order=1100,
+    )
+
+
+def fetch_button(
+    page: Page, user: Any, view_name: str, next_url: str | None = None
+) -> Iterator[Button]:
+    # In the explorer the button stands on its own, beside the breadcrumbs.
+    if view_name == "index" or not isinstance(page, EmailFolderPage):
+        return
+    if page.pk and page.permissions_for_user(user).can_fetch():
+        yield Button(
+            _("Fetch new mail"),
+            icon_name="download",
+            attrs=fetch_button_attrs(reverse("mailarchive_fetch_folder", args=[page.pk])),
+            priority=5,
+        )
+
+
+class FetchFormatter(LogFormatter):
+    label = gettext_lazy("Fetch new mail")
+
+    def format_message(self, log_entry: Any) -> str:
+        return _("Fetched %(archived)d new messages from %(account)s") % {
+            "archived": log_entry.data.get("archived", 0),
+            "account": log_entry.data.get("account", ""),
+        }
+
+
+def register_log_actions(actions: LogActionRegistry) -> None:
+    actions.register_action(LOG_ACTION)(FetchFormatter)
+
+
+hooks.register("before_delete_page", page_hooks.before_delete_page)
+hooks.register("before_copy_page", page_hooks.before_copy_page)
+hooks.register("before_bulk_action", page_hooks.before_bulk_action)
+hooks.register("after_create_page", page_hooks.after_create_page)
+hooks.register("after_edit_page", page_hooks.after_edit_page)
+hooks.register("register_actions", register_actions)
+hooks.register("register_admin_viewset", register_viewsets)
+hooks.register("register_admin_urls", register_admin_urls)
+hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
+hooks.register("register_page_header_buttons", fetch_button)
+hooks.register("register_log_actions", register_log_actions)
