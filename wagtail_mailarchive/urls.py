@@ -3,5 +3,11 @@
 path("mail/", include("wagtail_mailarchive.urls")),
 """
 
+from django.urls import path
+
+from .reading.inline_images import inline_image
+
 app_name = "wagtail_mailarchive"
-urlpatterns: list[object] = []
+urlpatterns = [
+    path("inline/<str:token>/", inline_image, name="inline_image"),
+]

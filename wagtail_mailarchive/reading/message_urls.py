@@ -1,1 +1,16 @@
-urlpatterns: list[object] = []
+"""Routes below a message page; each view takes `(page, request, ...)`.
+
+All of them are served by the page, so its privacy holds for each. No segment holds a dot: Wagtail's
+page addresses do not match one.
+"""
+
+from django.urls import path
+
+from . import downloads, message_page
+
+urlpatterns = [
+    path("", message_page.show, name="show"),
+    path("body/", message_page.body, name="body"),
+    path("attachment/<int:position>/", downloads.attachment, name="attachment"),
+    path("original/", downloads.original, name="original"),
+]

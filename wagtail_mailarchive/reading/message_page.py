@@ -1,0 +1,160 @@
+"""The message page: who wrote what to whom and when, the body, and what came with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext
+
+from ..mime.message import Address
+from ..models import Attachment, EmailMessagePage, MessageText
+from . import remote_images
+from .addresses import page_address, route_address
+from .downloads import download_name
+from .html_body import HtmlBody, Problem, html_body
+from .html_document import FRAME_SANDBOX, document, frame_headers
+from .inline_images import InlineImageAddresses
+from .pages import render_page
+from .text_body import text_as_html
+from .zones import reader_zone
+
+# Of each address header this many are shown at once, the rest on request.
+SHOWN_ADDRESSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLine:
+    """One address header as shown."""
+
+    label: str
+    shown: list[Address]
+    rest: list[Address]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRow:
+    """One attachment as listed."""
+
+    name: str
+    content_type: str
+    size: int
+    is_inline: bool
+    address: str
+
+
+def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
+    """Show the message; a POST shows it with its images from the internet."""
+    if request.method not in ("GET", "HEAD", "POST"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    wish = remote_images.Wish(request, page) if request.method == "POST" else None
+    zone = reader_zone(request)
+    attachments = list(page.attachments.all())
+    html = None
+    if page.has_html and request.GET.get("view") != "text":
+        html = html_body(page, attachments, remote_images=wish is not None)
+    shows_html = html is not None and html.problem is None
+    frame_address = route_address(page, request, "body")
+    if wish is not None:
+        frame_address += "?" + urlencode({remote_images.PARAMETER: wish.signature})
+    response = render_page(
+        page,
+        request,
+        "wagtail_mailarchive/email_message_page.html",
+        {
+            "address": page_address(page, request),
+            "frame_sandbox": FRAME_SANDBOX,
+            "folder": page.folder,
+            "folder_address": page_address(page.folder, request),
+            "address_lines": _address_lines(page),
+            "sorting": _sorting(page),
+            "shows_html": shows_html,
+            "html_problem": _problem(html),
+            "blocked_remote": shows_html and html is not None and html.blocked_remote,
+            "shows_remote": wish is not None,
+            "frame_address": frame_address,
+            "text": None if shows_html else text_as_html(_text(page)),
+            "attachments": [_attachment_row(page, request, each) for each in attachments],
+            "original_address": route_address(page, request, "original"),
+        },
+        zone,
+    )
+    if wish is not None:
+        wish.remember(request, response)
+    return response
+
+
+def body(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
+    """Serve the HTML body alone, for the sandboxed frame, under a policy of its own."""
+    if not page.has_html:
+        raise Http404
+    wished = remote_images.is_wished(request, page)
+    html = html_body(page, list(page.attachments.all()), remote_images=wished)
+    if html.problem is not None:
+        raise Http404
+    images = InlineImageAddresses(request, page)
+    return HttpResponse(
+        document(html.fill(images.address), title=page.display_subject),
+        headers=frame_headers([images.prefix], remote_images=wished),
+    )
+
+
+def _text(page: EmailMessagePage) -> str:
+    return MessageText.objects.filter(message=page).values_list("body", flat=True).first() or ""
+
+
+def _address_lines(page: EmailMessagePage) -> list[AddressLine]:
+    labels = {
+        "from": gettext("From"),
+        "reply_to": gettext("Reply to"),
+        "to": gettext("To"),
+        "cc": gettext("Cc"),
+        "bcc": gettext("Bcc"),
+    }
+    lines = []
+    for header, label in labels.items():
+        people = page.address_list(header)
+        if people:
+            lines.append(AddressLine(label, people[:SHOWN_ADDRESSES], people[SHOWN_ADDRESSES:]))
+    return lines
+
+
+def _sorting(page: EmailMessagePage) -> str:
+    """Return why the message does not stand where its Date would put it; "" if it does."""
+    if not page.is_sorted_by_received:
+        return ""
+    if page.received_at == page.sorted_at:
+        if page.sent_at is None:
+            return gettext("Sorted by the time it was received, because its Date is missing.")
+        return gettext("Sorted by the time it was received, because its Date is implausible.")
+    if page.sent_at is None:
+        return gettext("Sorted by the time it was archived, because its Date is missing.")
+    return gettext("Sorted by the time it was archived, because its Date is implausible.")
+
+
+def _problem(html: HtmlBody | None) -> str:
+    """Return why text is shown where there is HTML; "" where there is no reason to tell."""
+    match html.problem if html else None:
+        case Problem.TOO_LARGE:
+            return gettext("The HTML of this message is too large to be shown; this is its text.")
+        case Problem.TOO_COMPLEX:
+            return gettext("The HTML of this message is not safe to show; this is its text.")
+        case Problem.UNREADABLE:
+            return gettext(
+                "The HTML of this message cannot be read at the moment; this is its text."
+            )
+        case None:
+            return ""
+
+
+def _attachment_row(
+    page: EmailMessagePage, request: HttpRequest, found: Attachment
+) -> AttachmentRow:
+    return AttachmentRow(
+        name=download_name(found),
+        content_type=found.content_type,
+        size=found.size,
+        is_inline=bool(found.content_id) and found.disposition != "attachment",
+        address=route_address(page, request, "attachment", found.position),
+    )
