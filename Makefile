@@ -1,0 +1,48 @@
+# Everything runs from .venv, which `make venv` builds; see `make help`.
+# PYTHON=/path/to/python3.12 chooses the interpreter.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+SOURCES := wagtail_mailarchive example_project tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint bench matrix package clean
+
+help: ## Show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
+
+venv: $(VENV)/.ready-dev ## Install all that development needs into .venv
+
+# Installing again is needed only where the requirements changed.
+$(VENV)/.ready-dev: setup.cfg
+	@scripts/venv.sh $(VENV) dev
+
+$(VENV)/.ready-demo: setup.cfg
+	@scripts/venv.sh $(VENV) demo
+
+demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:8000
+	@$(RUN) -m example_project.demo
+
+test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
+	@scripts/servers.sh
+	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations
+	@$(RUN) -m ruff check $(SOURCES)
+	@$(RUN) -m ruff format --check $(SOURCES)
+	@$(RUN) -m mypy
+	@$(VENV)/bin/lint-imports
+	@DJANGO_SETTINGS_MODULE=tests.settings $(RUN) -m django makemigrations --check --dry-run
+
+bench: $(VENV)/.ready-dev ## Measure fetching beside other programs (takes long)
+	@scripts/servers.sh
+	@$(RUN) -m benchmarks.fetch $(BENCH_ARGS)
+
+matrix: ## Run the tests on each supported pair of Python and Django
+	@scripts/matrix.sh
+
+package: $(VENV)/.ready-dev ## Build sdist and wheel into dist/
+	@$(RUN) -m build
+
+clean: ## Remove what was built and installed here
+	rm -rf build dist .venv .venv-3.* *.egg-info .mypy_cache .ruff_cache .pytest_cache
