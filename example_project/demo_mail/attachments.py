@@ -62,7 +62,7 @@ def chart(title: str, seed: float = 0.0) -> bytes:
     draw = ImageDraw.Draw(image)
     for y in range(40, 241, 40):
         draw.line((40, y, 540, y), fill="#d9e2ec")
-    for shift, colour in ((0.0, "#9fb3c8"), (0.25 + seed, SIGNAL)):
+    for shift, colour in ((0.0, "#9fb3c8"), (0.1 + seed % 0.4, SIGNAL)):
         level = [
             (
                 40 + x,
@@ -161,6 +161,34 @@ LOG = """\
 14:17:10 radio: sent 212 bytes, rssi -97
 """
 
+TABLES = {
+    "anode-weights.csv": """\
+mooring,salinity_psu,metal,before_g,after_g
+Vinga,24,zinc,1200,712
+Kiel,15,zinc,1200,846
+Stockholm,5,zinc,1200,1171
+Turku,6,zinc,1200,1183
+""",
+    "battery-winter.csv": """\
+month,temperature_c,capacity_percent,low_power_used_percent
+November,2,88,12
+December,-4,79,26
+January,-11,68,41
+February,-15,61,57
+March,-7,73,70
+April,1,86,81
+""",
+    "container-inventory.csv": """\
+item,size,count,remark
+shackle left-hand,12 mm,14,
+shackle right-hand,12 mm,0,see above
+chain,10 mm,180 m,
+anode aluminium-indium,1.2 kg,97,
+lantern,,3,one blinks by itself
+kayak,4.8 m,1,whose?
+""",
+}
+
 _BY_KIND: dict[str, Callable[[str], bytes]] = {
     "pdf": lambda name: pdf(
         name.removesuffix(".pdf").replace("-", " ").capitalize(),
@@ -185,4 +213,6 @@ def named(name: str) -> wire.Part:
         KeyError: nothing is known about the extension.
     """
     kind = name.rsplit(".", 1)[-1]
+    if name in TABLES:
+        return wire.file(TABLES[name].replace("\n", "\r\n").encode("ascii"), TYPES[kind], name)
     return wire.file(_BY_KIND[kind](name), TYPES[kind], name)
