@@ -9,7 +9,7 @@ no parser offers a limit of its own.
 This scan reads the tags once, as the standard's tokenizer would, and adds up what a parser may
 have to do at most. It errs on the high side only: an end tag counts as closing where it directly
 matches the last start tag, everything else counts as open for ever. Ordinary sloppy mail (no
-`</p>`, `</td>` or `</li>` anywhere) stays far below the bounds.
+`</tr>`, `</td>` or `</li>` anywhere) stays far below the bounds.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ _VOID: Final = words(
     track wbr
     """
 )
+# A second one closes the first.
+_CLOSED_BY_THE_NEXT: Final = words("dd dt li p td th tr")
 # Neither opened nor closed by a second tag of their name.
 _SINGLE: Final = frozenset({"html", "head", "body"})
 _RAW_TEXT: Final = words(
@@ -119,6 +121,8 @@ def is_bounded(html: str) -> bool:
         if name in _OTHER_RULES:
             end_tags_count = False
         if end_tags_count and name in _VOID:
+            continue
+        if end_tags_count and name in _CLOSED_BY_THE_NEXT and open_tags and open_tags[-1] == name:
             continue
         depth += 1
         formatting += name in _FORMATTING

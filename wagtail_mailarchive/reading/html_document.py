@@ -1,0 +1,99 @@
+"""The document that shows sanitised mail in its frame, and the headers that fence it in.
+
+The headers alone would hold if the sanitiser let everything through, and the other way round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Final, Literal
+
+# For the `sandbox` attribute of the frame; the header repeats it, in case the document is opened
+# outside of its frame. Links open in new windows, which are not sandboxed.
+FRAME_SANDBOX: Final = "allow-popups allow-popups-to-escape-sandbox"
+
+# Mail is written for white paper: dark text without a background of its own would vanish on a
+# dark page, so that the frame stays light in dark mode too.
+_BASE_STYLE: Final = """
+:root { color-scheme: light; }
+html { background: #fff; color: #1a1a1a; }
+body {
+  margin: 0; padding: 12px; overflow-x: auto; overflow-wrap: break-word;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+}
+img { max-width: 100%; }
+img:not([height]) { height: auto; }
+img:not([src])[alt]:not([alt=""]) {
+  display: inline-block; box-sizing: border-box; overflow: hidden; padding: 2px 4px;
+  border: 1px dashed #8a8a8a; background: #f4f4f4; color: #444;
+}
+table { max-width: 100%; }
+pre { white-space: pre-wrap; }
+blockquote { margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start: 2px solid #bbb; }
+"""
+
+_SOURCE: Final = re.compile(r"https?://[^\s;,'\"]+")
+
+
+def document(
+    sanitized_html: str,
+    *,
+    title: str = "",
+    lang: str = "",
+    direction: Literal["ltr", "rtl", "auto"] = "auto",
+) -> str:
+    """Return a whole HTML document around the output of `sanitizing.sanitize`.
+
+    Args:
+        title: for screen readers and for the document opened on its own.
+        lang: BCP 47 tag of the mail's language; "" if it is not known.
+        direction: of text that does not say its own.
+    """
+    language = f' lang="{escape(lang)}"' if lang else ""
+    return (
+        f'<!DOCTYPE html>\n<html{language} dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{escape(title)}</title>\n<style>{_BASE_STYLE}</style>\n</head>\n"
+        f"<body>{sanitized_html}</body>\n</html>\n"
+    )
+
+
+def frame_headers(image_sources: Iterable[str], *, remote_images: bool = False) -> dict[str, str]:
+    """Return the headers of the response that carries `document`; the caller adds Content-Type.
+
+    Args:
+        image_sources: where inline images may come from: absolute and as narrow as can be, e.g.
+            "https://wiki.example.org/mail/7/inline/".
+        remote_images: the reader has chosen to load images from anywhere.
+
+    Raises:
+        ValueError: a source could end the directive or the header.
+    """
+    images = []
+    for source in image_sources:
+        if not _SOURCE.fullmatch(source):
+            raise ValueError(f"Not a source for img-src: {source!r}")
+        images.append(source)
+    images.append("data:")
+    if remote_images:
+        images += ["https:", "http:"]
+    policy = (
+        "default-src 'none'",
+        f"img-src {' '.join(images)}",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+        f"sandbox {FRAME_SANDBOX}",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Frame-Options": "SAMEORIGIN",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-store",
+    }
