@@ -46,6 +46,9 @@ auth_failure_delay = 0
 mail_max_userip_connections = 200
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -78,7 +81,7 @@ ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN username_format=%u {folder}/users
+  args = scheme=PLAIN username_format=%u {folder}/users/%u
 }}
 userdb {{
   driver = static
@@ -93,7 +96,7 @@ ssl_server_cert_file = {folder}/certificate.pem
 ssl_server_key_file = {folder}/key.pem
 auth_allow_cleartext = yes
 passdb passwd-file {{
-  passwd_file_path = {folder}/users
+  passwd_file_path = {folder}/users/%{{user}}
   default_password_scheme = plain
 }}
 userdb static {{
@@ -164,7 +167,7 @@ class Dovecot:
         # Short, because the path of a Unix socket may have 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="madc", dir="/tmp"))
         (self._folder / "mail").mkdir()
-        (self._folder / "users").touch()
+        (self._folder / "users").mkdir()
         (self._folder / "log").touch()
         (self._folder / "certificate.pem").write_text(self.certificate.certificate)
         (self._folder / "key.pem").write_text(self.certificate.key)
@@ -242,8 +245,8 @@ class Dovecot:
     def create_user(self, name: str, password: str = PASSWORD) -> str:
         """Let `name` log in with `password`, with an empty INBOX; return the name."""
         self._passwords[name] = password
-        with (self.folder / "users").open("a") as users:
-            users.write(f"{name}:{{PLAIN}}{password}\n")
+        # One file each: a file that Dovecot has read already it looks at once a second only.
+        (self.folder / "users" / name).write_text(f"{name}:{{PLAIN}}{password}\n")
         self._make_maildir(self.maildir(name))
         return name
 

@@ -6,8 +6,7 @@ import functools
 import imaplib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from imapclient import imap_utf7  # type: ignore[import-untyped]
@@ -26,6 +25,7 @@ from .arguments import checked
 from .base import Endpoint, FetchedMessage, MailboxState, RemoteMessage, Security
 from .channel import Bounds, Channel
 from .deadline import Deadline, Timeouts
+from .fetch_answers import Answer, received_at
 from .imap_client import NOT_NOW, BoundedIMAPClient, quoted
 from .uid_sets import uid_sets
 
@@ -240,7 +240,7 @@ class ImapSource:
             for answer in self._fetch(uid_set, "(RFC822.SIZE INTERNALDATE)"):
                 uid, size = answer[b"UID"], answer.get(b"RFC822.SIZE")
                 if uid in wanted and isinstance(size, int):
-                    described[uid] = RemoteMessage(uid, size, _received_at(answer))
+                    described[uid] = RemoteMessage(uid, size, received_at(answer))
         return [described[uid] for uid in sorted(described)]
 
     def fetch(self, uids: Iterable[int]) -> list[FetchedMessage]:
@@ -255,7 +255,7 @@ class ImapSource:
                 uid, body = answer[b"UID"], answer.get(b"BODY[]")
                 if uid in wanted and isinstance(body, bytes):
                     chunks = (body,) if body else ()
-                    fetched[uid] = FetchedMessage(uid, _received_at(answer), chunks)
+                    fetched[uid] = FetchedMessage(uid, received_at(answer), chunks)
         return [fetched[uid] for uid in sorted(fetched)]
 
     def fetch_large(self, uid: int) -> FetchedMessage | None:
@@ -270,11 +270,11 @@ class ImapSource:
         chunks: list[bytes] = []
         size = 0
         while True:
-            piece, received_at = self._piece(uid, size)
+            piece, moment = self._piece(uid, size)
             if piece is None:
                 return None
             if not piece:
-                return FetchedMessage(uid, received_at, chunks)
+                return FetchedMessage(uid, moment, chunks)
             chunks.append(piece)
             size += len(piece)
 
@@ -295,11 +295,11 @@ class ImapSource:
                 or offset + len(piece) > self._largest
             ):
                 raise ProtocolError(host=self.endpoint.host)
-            return piece, _received_at(answer)
+            return piece, received_at(answer)
         return None, None
 
     @_own_errors_only
-    def _fetch(self, uid_set: str, items: str) -> list[dict[bytes, Any]]:
+    def _fetch(self, uid_set: str, items: str) -> list[Answer]:
         protocol = self._connected.protocol
         status, answers = protocol.fetch_by_uid(uid_set, items)
         # NO with answers: some of the messages are gone or unreadable (RFC 2180, 4.1.2).
@@ -336,16 +336,3 @@ def _number(said: dict[str, Any], name: str) -> int | None:
     if not values or not isinstance(values[-1], bytes) or not values[-1].strip().isdigit():
         return None
     return int(values[-1])
-
-
-def _received_at(answer: dict[bytes, Any]) -> datetime | None:
-    """Return INTERNALDATE, aware; None where it is missing or no date."""
-    value = answer.get(b"INTERNALDATE")
-    if not isinstance(value, bytes):
-        return None
-    try:
-        moment = parsedate_to_datetime(value.decode("ascii"))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    # "-0000" is a date whose zone is unknown; it counts as UTC.
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -11,24 +11,21 @@ import socket as sockets
 from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]
-from imapclient.response_parser import parse_response  # type: ignore[import-untyped]
 
 from wagtail_mailarchive.exceptions import (
     LoginRejected,
     LoginUnavailable,
-    ProtocolError,
     StartTLSUnavailable,
 )
 
 from .arguments import checked
 from .channel import Channel
+from .fetch_answers import Answer, answers
 from .tls import secured
 
 if TYPE_CHECKING:
     from .base import Endpoint
     from .deadline import Deadline
-
-Answers = list[Any]
 
 
 # Response codes that mean "not now" rather than "not you" (RFC 5530, and THROTTLED of Yahoo).
@@ -43,7 +40,7 @@ def quoted(value: bytes) -> bytes:
 class BoundedIMAP4(imaplib.IMAP4):
     """imaplib's protocol machine over a `Channel`."""
 
-    untagged_responses: dict[str, Answers]
+    untagged_responses: dict[str, list[Any]]
 
     def __init__(self, channel: Channel, endpoint: Endpoint) -> None:
         self.channel = channel
@@ -168,7 +165,7 @@ class BoundedIMAP4(imaplib.IMAP4):
         status, _ = self._simple_command("FETCH", numbers, items)
         return status, [answer[b"UID"] for answer in self._fetch_answers()]
 
-    def fetch_by_uid(self, uids: str, items: str) -> tuple[str, list[dict[bytes, Any]]]:
+    def fetch_by_uid(self, uids: str, items: str) -> tuple[str, list[Answer]]:
         """Return the status and, for each FETCH answer that names its UID, its items.
 
         Not IMAPClient's `fetch`: it files answers under sequence numbers, which change when
@@ -177,22 +174,8 @@ class BoundedIMAP4(imaplib.IMAP4):
         status, _ = self._simple_command("UID", "FETCH", uids, items)
         return status, self._fetch_answers()
 
-    def _fetch_answers(self) -> list[dict[bytes, Any]]:
-        parsed = parse_response(self.untagged_responses.pop("FETCH", []))
-        if len(parsed) % 2:
-            raise ProtocolError(host=self.host)
-        answers = []
-        for pairs in parsed[1::2]:
-            if not isinstance(pairs, tuple) or len(pairs) % 2:
-                raise ProtocolError(host=self.host)
-            answer = {
-                name.upper(): value
-                for name, value in zip(pairs[::2], pairs[1::2], strict=True)
-                if isinstance(name, bytes)
-            }
-            if isinstance(answer.get(b"UID"), int):
-                answers.append(answer)
-        return answers
+    def _fetch_answers(self) -> list[Answer]:
+        return list(answers(self.untagged_responses.pop("FETCH", [])))
 
 
 class BoundedIMAPClient(IMAPClient):  # type: ignore[misc]
