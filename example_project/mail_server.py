@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import mail_certificates, mail_service
-from .demo_mail import ACCOUNTS, messages, seeding
+from .demo_mail import ACCOUNTS, DemoMessage, messages, seeding
 from .demo_mail.later import arrival
 
 HOST = "localhost"
@@ -83,8 +83,8 @@ def command(directory: Path, port: int) -> list[str]:
     return [*module, "--dir", str(directory), "--port", str(port)]
 
 
-def deliver(directory: Path) -> str:
-    """Let one more message arrive, whether the server runs or not; return what it is.
+def deliver(directory: Path) -> DemoMessage:
+    """Let one more message arrive now, whether the server runs or not, and return it.
 
     Raises:
         OSError: `directory` was not prepared.
@@ -94,7 +94,7 @@ def deliver(directory: Path) -> str:
     message = arrival(number, datetime.now(UTC))
     seeding.add(directory / "mail" / message.mailbox, message, number)
     counter.write_text(str(number + 1))
-    return f"{message.mailbox}: message {number + 1} after the beginning"
+    return message
 
 
 def _seed(directory: Path, logins: list[Login]) -> None:
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         prepare(directory)
         if options.action == "deliver":
-            print(deliver(directory))
+            print(f"One new message arrived in the mailbox {deliver(directory).mailbox}.")
             return 0
         asyncio.run(mail_service.serve(directory, options.port))
     except OSError as error:

@@ -14,6 +14,7 @@ import subprocess
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs7
-from imapclient import IMAPClient
+from imapclient import IMAPClient  # type: ignore[import-untyped]
 from PIL import Image
 
 from example_project import demo_mail, mail_server
@@ -371,25 +372,27 @@ def seeded(directory: Path, credentials: mail_server.Credentials) -> list[DemoMe
     return demo_mail.messages(datetime.fromtimestamp(today, UTC))
 
 
-def start(directory: Path) -> tuple[subprocess.Popen[str], int]:
-    """Start the server on a free port and wait until it listens."""
+@contextmanager
+def serving(directory: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[int]:
+    """Run the server on a free port until the block ends; it has to end within two seconds."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    process = subprocess.Popen(
-        mail_server.command(directory, port), cwd=PROJECT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    assert str(port) in process.stdout.readline()
-    return process, port
+    command = mail_server.command(directory, port)
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert str(port) in process.stdout.readline()
+            yield port
+            process.send_signal(stop)
+            assert process.wait(timeout=2) == 0
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
 def port(directory: Path, credentials: mail_server.Credentials) -> Iterator[int]:
-    process, port = start(directory)
-    yield port
-    process.terminate()
-    # With a client still idling: it must not wait for that.
-    assert process.wait(timeout=2) == 0
+    with serving(directory) as port:
+        yield port
 
 
 def login(credentials: mail_server.Credentials, port: int, name: str) -> IMAPClient:
@@ -448,14 +451,16 @@ def test_mail_that_arrives_later_gets_the_next_uid_and_joins_its_thread(
     client = login(credentials, port, "engineering")
     client.select_folder("INBOX", readonly=True)
     before = client.search("ALL")
-    assert mail_server.deliver(directory).startswith("engineering")
+    delivered = mail_server.deliver(directory)
+    assert delivered.mailbox == "engineering"
     client.select_folder("INBOX", readonly=True)
     after = client.search("ALL")
     assert after == [*before, before[-1] + 1]
     raw = client.fetch(after[-1:], ["BODY.PEEK[]"])[after[-1]][b"BODY[]"]
+    assert raw == delivered.raw
     answered = email.message_from_bytes(raw, policy=policy.default)["In-Reply-To"]
     assert any(identity(each).decode() == answered for each in seeded)
-    client.idle()  # and stays: see the end of `port`
+    client.logout()
 
 
 def test_later_mail_never_repeats_itself() -> None:
@@ -465,26 +470,24 @@ def test_later_mail_never_repeats_itself() -> None:
 
 def test_a_second_start_keeps_uids_flags_and_passwords(tmp_path: Path) -> None:
     first = mail_server.prepare(tmp_path)
-    process, port = start(tmp_path)
-    client = login(first, port, "events")
-    validity = client.select_folder("INBOX")[b"UIDVALIDITY"]
-    uid = client.search("UNSEEN")[0]
-    client.add_flags([uid], [b"\\Seen"])
-    client.delete_messages([uid + 1])
-    client.uid_expunge([uid + 1])
-    uids = client.search("ALL")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=2) == 0
+    with serving(tmp_path, signal.SIGINT) as port:
+        client = login(first, port, "events")
+        validity = client.select_folder("INBOX")[b"UIDVALIDITY"]
+        uid = client.search("UNSEEN")[0]
+        client.add_flags([uid], [b"\\Seen"])
+        client.delete_messages([uid + 1])
+        client.uid_expunge([uid + 1])
+        uids = client.search("ALL")
 
     second = mail_server.prepare(tmp_path)
     assert second == first
-    process, port = start(tmp_path)
-    client = login(second, port, "events")
-    assert client.select_folder("INBOX", readonly=True)[b"UIDVALIDITY"] == validity
-    assert client.search("ALL") == uids
-    assert uid not in client.search("UNSEEN")
-    process.terminate()
-    assert process.wait(timeout=2) == 0
+    with serving(tmp_path) as port:
+        client = login(second, port, "events")
+        assert client.select_folder("INBOX", readonly=True)[b"UIDVALIDITY"] == validity
+        assert client.search("ALL") == uids
+        assert uid + 1 not in uids
+        assert uid not in client.search("UNSEEN")
+        client.idle()  # an idling client does not keep the server from ending
 
 
 def test_a_first_start_that_was_interrupted_begins_anew(tmp_path: Path) -> None:

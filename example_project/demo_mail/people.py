@@ -34,9 +34,19 @@ class Person:
     agent: str = "Thunderbird"
 
 
-def _staff(name: str, local: str, zone: int, role: str, **habits: object) -> Person:
+def _staff(
+    name: str,
+    local: str,
+    zone: int,
+    role: str,
+    *,
+    html: bool = False,
+    flowed: bool = False,
+    charset: str = "utf-8",
+    agent: str = "Thunderbird",
+) -> Person:
     signature = f"{name}\n{role} · Tidemark Instruments AB"
-    return Person(name, f"{local}@{DOMAIN}", zone, signature, **habits)  # type: ignore[arg-type]
+    return Person(name, f"{local}@{DOMAIN}", zone, signature, html, flowed, charset, agent)
 
 
 PEOPLE: dict[str, Person] = {

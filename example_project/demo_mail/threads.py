@@ -165,8 +165,8 @@ def _plain(person: Person, attribution: str, quoted: str, paragraphs: list[str])
     soft = " \n" if person.flowed else "\n"
     pieces = []
     if quoted:
-        prefix = {"initial_indent": "> ", "subsequent_indent": "> "}
-        pieces.append(f"{attribution}\n{fill(_joined(quoted), 72, **prefix)}")  # type: ignore[arg-type]
+        cited = fill(_joined(quoted), 72, initial_indent="> ", subsequent_indent="> ")
+        pieces.append(f"{attribution}\n{cited}")
     pieces += [
         each if _is_listing(each) else fill(_joined(each), 70).replace("\n", soft)
         for each in paragraphs
