@@ -112,10 +112,11 @@ class _AddressList:
             name = " ".join(words)
         else:
             address, name = "", phrase
-        shown = _decoded(name) or _decoded(self._comment)
+        shown = _decoded(name or self._comment)
         if address.startswith('"') and address.endswith('"'):
             address = _ESCAPED.sub(r"\1", address[1:-1])
-        address = decode_words(address.encode("latin-1"))
+        if not _is_plain(address):
+            address = decode_words(address.encode("latin-1"))
         if shown or address:
             self.mailboxes.append(Address(shown, address))
         self._start()
@@ -139,8 +140,15 @@ def _without_route(address: str) -> str:
 
 def _decoded(name: str) -> str:
     """A display name without quoting, its encoded words decoded, in one line."""
+    if _is_plain(name) and '"' not in name and "\\" not in name:
+        return name.strip()
     if '"' in name:
         name = _UNQUOTE.sub(lambda quoted: quoted[0][1:-1], name)
     if "\\" in name:
         name = _ESCAPED.sub(r"\1", name)
     return " ".join(decode_words(name.encode("latin-1")).split())
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing in `text` is encoded; most of it is so."""
+    return text.isascii() and "=?" not in text and text.isprintable()

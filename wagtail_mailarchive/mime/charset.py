@@ -8,6 +8,7 @@ the name.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
@@ -112,6 +113,7 @@ def _table() -> dict[str, str]:
 _CODECS = _table()
 
 
+@lru_cache(256)
 def codec_for(charset: str) -> str:
     """Return the Python codec for a charset's name as mail writes it; "" if unknown or unsafe."""
     # "iso-8859-1;format=flowed", "'utf-8'" and "cp-850" are all met in the wild; RFC 2231 adds a

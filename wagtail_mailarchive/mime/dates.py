@@ -50,7 +50,9 @@ def read_date(value: bytes) -> tuple[int | None, int | None]:
     The first is None where no date can be read or it is no date (31 June). The second is None
     where the zone is missing, unknown or "-0000"; the time is then taken for UTC.
     """
-    text = _COMMENT.sub(" ", value[:_LONGEST].decode("latin-1"))
+    text = value[:_LONGEST].decode("latin-1")
+    if "(" in text:
+        text = _COMMENT.sub(" ", text)
     for form in _FORMS:
         if match := form.search(text):
             return _seconds(match)

@@ -9,18 +9,18 @@ from . import limits
 Fields = dict[str, list[bytes]]
 
 PART_FIELDS = frozenset(
-    ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
+    (b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id")
 )
 # What the archive reads of a message; other fields are only walked over.
 MESSAGE_FIELDS = PART_FIELDS | {
-    "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "date",
-    "message-id", "in-reply-to", "references", "list-id",
+    b"subject", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"date",
+    b"message-id", b"in-reply-to", b"references", b"list-id",
 }  # fmt: skip
 
 _IN_ANGLES = re.compile(r"<([^<>]*)>")
 
 
-def read_fields(block: bytes, wanted: frozenset[str], defects: set[str]) -> Fields:
+def read_fields(block: bytes, wanted: frozenset[bytes], defects: set[str]) -> Fields:
     """Return the wanted fields of a header block, by lower-case name, each in the block's order.
 
     Values are unfolded (RFC 5322 section 2.2.3) but still encoded.
@@ -28,7 +28,7 @@ def read_fields(block: bytes, wanted: frozenset[str], defects: set[str]) -> Fiel
     if len(block) > limits.HEADER_BLOCK_BYTES:
         block = block[: limits.HEADER_BLOCK_BYTES]
         defects.add("header-truncated")
-    found: dict[str, list[list[bytes]]] = {}
+    found: dict[bytes, list[list[bytes]]] = {}
     lines: list[bytes] = []  # of the field at hand
     for line in block.split(b"\n"):
         if line[:1] in (b" ", b"\t"):
@@ -43,11 +43,12 @@ def read_fields(block: bytes, wanted: frozenset[str], defects: set[str]) -> Fiel
             lines = []
             continue
         lines = [value.strip()]
-        key = name.decode("latin-1").strip().lower()
+        key = name.rstrip().lower()
         if key in wanted:
             found.setdefault(key, []).append(lines)
     return {
-        key: [_joined(each, defects) for each in occurrences] for key, occurrences in found.items()
+        key.decode("ascii"): [_joined(each, defects) for each in occurrences]
+        for key, occurrences in found.items()
     }
 
 

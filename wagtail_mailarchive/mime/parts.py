@@ -77,7 +77,7 @@ def _declared(leaf: Entity, defects: set[str]) -> Part:
 def _name_of_nested(raw: bytes, leaf: Entity, encoding: str) -> str:
     head = decode_body(raw[leaf.start : min(leaf.end, leaf.start + _NESTED_HEADER_BYTES)], encoding)
     block = head.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")[0]
-    subject = read_fields(block, frozenset(("subject",)), set()).get("subject", [b""])[0]
+    subject = read_fields(block, frozenset((b"subject",)), set()).get("subject", [b""])[0]
     # A slash in a subject separates no folders.
     stem = clean_filename(decode_words(subject).replace("/", "-").replace("\\", "-"))
     return clean_filename((stem or "message") + ".eml")

@@ -106,7 +106,9 @@ class _Scanner:
         parent.children.append(child)
         return child
 
-    def _entity(self, position: int, section: str, default: str, wanted: frozenset[str]) -> Entity:
+    def _entity(
+        self, position: int, section: str, default: str, wanted: frozenset[bytes]
+    ) -> Entity:
         header_end, body = self._header_range(position)
         fields = read_fields(self.raw[position:header_end], wanted, self.defects)
         values = fields.get("content-type")
@@ -158,11 +160,13 @@ class _Scanner:
 
     def _next_delimiter(self, position: int) -> _Delimiter | None:
         """Return the first delimiter line of any open multipart at or behind `position`."""
-        newline = self.raw.find(b"\n--", max(0, position - 1))
+        # With one multipart open the whole line is known, and long needles are found much faster.
+        needle = b"\n--" + self.open[0][1] if len(self.open) == 1 else b"\n--"
+        newline = self.raw.find(needle, max(0, position - 1))
         while newline >= 0:
             if delimiter := self._delimiter_at(newline):
                 return delimiter
-            newline = self.raw.find(b"\n--", newline + 1)
+            newline = self.raw.find(needle, newline + 1)
         return None
 
     def _delimiter_at(self, newline: int) -> _Delimiter | None:

@@ -22,7 +22,7 @@ def decode_words(value: bytes) -> str:
     cut in the middle of a character.
     """
     if b"=?" not in value:
-        return _one_line(decode(value))
+        return _one_line(value.decode("ascii") if value.isascii() else decode(value))
     pieces: list[str] = []
     charset = ""  # of the words held back
     held: list[bytes] = []
@@ -51,4 +51,4 @@ def _content(encoding: bytes, text: bytes) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    return _CONTROLS.sub(" ", text).strip()
+    return (text if text.isprintable() else _CONTROLS.sub(" ", text)).strip()
