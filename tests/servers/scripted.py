@@ -102,10 +102,12 @@ class Talk:
             raise ClientGone from None
 
     def await_end(self) -> None:
-        """Say nothing more until the client hangs up."""
+        """Answer nothing more but LOGOUT until the client hangs up."""
         with suppress(ClientGone):
             while True:
-                self.line()
+                tag, _, command = self.line().partition(b" ")
+                if command == b"LOGOUT":
+                    self.send(b"* BYE\r\n" + tag + b" OK bye\r\n")
 
     def close(self) -> None:
         with suppress(OSError):
@@ -139,11 +141,13 @@ class ScriptedServer:
         self._problem: Exception | None = None
         self._talk: Talk | None = None
         self._ending = False
+        self._ended = threading.Event()
         self.port: int = self._listener.getsockname()[1]
 
     @property
     def received(self) -> list[bytes]:
-        """Every line the last client sent."""
+        """Every line the last client sent; waits until it has hung up."""
+        assert self._ended.wait(10), "the dialogue did not end"
         return self._talk.received if self._talk else []
 
     def __enter__(self) -> Self:
@@ -174,6 +178,7 @@ class ScriptedServer:
             if self._ending:
                 connection.close()
                 return
+            self._ended.clear()
             self._talk = Talk(connection, self._tls)
             try:
                 if self._implicit_tls:
@@ -185,6 +190,7 @@ class ScriptedServer:
                 self._problem = problem
             finally:
                 self._talk.close()
+                self._ended.set()
 
     def endpoint(
         self,

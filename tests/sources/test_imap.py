@@ -70,6 +70,7 @@ def test_dates_keep_moment_and_are_aware(dovecot: Dovecot, mail_user: str) -> No
         source.open_mailbox("INBOX")
         (described,), (fetched,) = source.describe([1]), source.fetch([1])
         assert described.received_at == fetched.received_at == received
+        assert described.received_at is not None
         assert described.received_at.tzinfo is not None
 
 

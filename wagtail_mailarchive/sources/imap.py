@@ -139,9 +139,6 @@ class ImapSource:
         protocol = self._client.protocol
         if endpoint.security is Security.STARTTLS:
             protocol.encrypt(deadline)
-        if protocol.state != "NONAUTH":
-            # PREAUTH: whose mail this would be is not for the server to choose.
-            raise ProtocolError(host=endpoint.host)
         protocol.log_in()
         self._channel.until = self._until
         return self

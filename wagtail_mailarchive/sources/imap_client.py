@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from imapclient import IMAPClient  # type: ignore[import-untyped]
 
 from wagtail_mailarchive.exceptions import (
+    ConnectionDropped,
     LoginRejected,
     LoginUnavailable,
     StartTLSUnavailable,
@@ -93,6 +94,10 @@ class BoundedIMAP4(imaplib.IMAP4):
 
     def _get_capabilities(self) -> None:
         """Take the capabilities from what was just said, or ask for them (RFC 3501, 7.2.1)."""
+        if "PREAUTH" in self.untagged_responses:
+            # Whose mail we read is not for the server to choose, and a session that is
+            # authenticated cannot be encrypted any more.
+            raise self.error("PREAUTH")
         offered = self.untagged_responses.pop("CAPABILITY", None)
         if not offered:
             _, offered = self.capability()
@@ -110,8 +115,7 @@ class BoundedIMAP4(imaplib.IMAP4):
             StartTLSUnavailable, ProtocolError, and what `tls.secured` raises.
         """
         endpoint = self.endpoint
-        # A session that is already authenticated cannot be encrypted any more.
-        if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
+        if "STARTTLS" not in self.capabilities:
             raise StartTLSUnavailable(host=endpoint.host)
         status, _ = self._simple_command("STARTTLS")
         if status != "OK":
@@ -148,7 +152,7 @@ class BoundedIMAP4(imaplib.IMAP4):
                 status, _ = self._simple_command("LOGIN", quoted(user))
                 if status != "OK":
                     raise self.error(status)
-        except self.abort:
+        except (self.abort, ConnectionDropped):
             if "BYE" in self.untagged_responses:
                 raise self._not_now() from None
             raise
