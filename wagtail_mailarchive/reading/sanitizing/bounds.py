@@ -15,6 +15,7 @@ matches the last start tag, everything else counts as open for ever. Ordinary sl
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from .policy import MAX_ATTRIBUTES_PER_TAG, MAX_TAGS, words
@@ -132,4 +133,4 @@ def is_bounded(html: str) -> bool:
 
 def _has_many(attributes: str) -> bool:
     found = _ONE_ATTRIBUTE.finditer(attributes)
-    return sum(1 for _ in found) > MAX_ATTRIBUTES_PER_TAG
+    return next(islice(found, MAX_ATTRIBUTES_PER_TAG, None), None) is not None

@@ -24,6 +24,7 @@ from .policy import (
     LINK_TARGET,
     MAX_DEPTH,
     MAX_ELEMENTS,
+    MAX_SIBLINGS,
     MAX_STYLE_CHARACTERS,
     MAX_TEXT_ATTRIBUTE_CHARACTERS,
     REMOVED_WITH_CONTENT,
@@ -41,7 +42,7 @@ class TooDeep(Exception):
 
 
 class TooManyElements(Exception):
-    """The tree has more elements than the policy's bound."""
+    """The tree has more elements, or more below one parent, than the policy's bounds."""
 
 
 class Rewriter:
@@ -164,7 +165,8 @@ def _elements(body: LexborNode) -> list[LexborNode]:
     """
     found: list[LexborNode] = []
     removed: list[LexborNode] = []
-    node, depth = body.first_child, 1
+    siblings = [0]  # seen so far at each level from `body` down to `node`
+    node = body.first_child
     while node is not None:
         below = None
         if node.is_element_node:
@@ -172,20 +174,19 @@ def _elements(body: LexborNode) -> list[LexborNode]:
                 removed.append(node)
             else:
                 found.append(node)
+                siblings[-1] += 1
                 below = node.first_child
-        if len(found) > MAX_ELEMENTS:
+        if len(found) > MAX_ELEMENTS or siblings[-1] > MAX_SIBLINGS:
             raise TooManyElements
         if below is not None:
-            depth += 1
-            if depth > MAX_DEPTH:
+            siblings.append(0)
+            if len(siblings) > MAX_DEPTH:
                 raise TooDeep
             node = below
             continue
         while node is not None and node.next is None:
-            node = node.parent
-            depth -= 1
-            if depth == 0:
-                node = None
+            siblings.pop()
+            node = node.parent if siblings else None
         if node is not None:
             node = node.next
     for each in removed:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from .addresses import ImageAddresses
 from .bounds import is_bounded
 from .engines import Engine, clean
-from .policy import MAX_CHARACTERS
+from .policy import MAX_CHARACTERS, MAX_MARKS
 from .rewriting import Rewriter, TooDeep, TooManyElements
 
 
@@ -68,5 +68,7 @@ def sanitize(
     except TooDeep:
         return SanitizedHtml("", refused=Refusal.TOO_DEEP)
     except TooManyElements:
+        return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
+    if rewritten.count("<") + rewritten.count("&") > MAX_MARKS:
         return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
     return SanitizedHtml(clean(rewritten, engine, rewriter.wrote), images.blocked_remote)
