@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,7 +38,14 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": BASE / "db.sqlite3",
-            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                # A test's database need not survive a power cut.
+                "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;",
+            },
+            # A file and not memory, so that several connections can meet in it.
+            "TEST": {"NAME": f"{tempfile.gettempdir()}/wagtail-mailarchive-{os.getpid()}.sqlite3"},
         }
     }
 

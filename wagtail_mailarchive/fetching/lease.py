@@ -20,7 +20,9 @@ from ..models import Lease, MailAccount
 
 # Longer than any single wait between two renewals (a batch's deadline), short enough that a
 # killed worker's account is taken up again soon.
-LEASE_TIME = timedelta(minutes=2)
+LEASE_TIME = timedelta(minutes=3)
+# Seconds; while a slow server keeps us waiting, the lease is renewed as often.
+RENEW_EVERY = 20.0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
 from ..sources.base import MailboxState, Source
-from .lease import HeldLease
+from .ahead import ahead
+from .lease import RENEW_EVERY, HeldLease
 
 _ROWS_PER_STATEMENT = 5_000
 
@@ -27,7 +28,8 @@ def update_ledger(source: Source, state: MailboxState, mailbox: Mailbox, lease: 
         _forget_uids(mailbox, state.uidvalidity, lease)
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     listed, last = 0, 0
-    for window in source.list_uids():
+    # In a thread, so that the lease can be renewed while a slow server counts.
+    for window in ahead(source.list_uids(), idle=lease.renew, every=RENEW_EVERY):
         known = dict(
             entries.filter(uid__gt=last, uid__lte=window[-1]).values_list("uid", "presence")
         )

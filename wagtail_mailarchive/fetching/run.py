@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from enum import Enum
 
 from django.db import transaction
@@ -25,21 +26,22 @@ from ..mime.process import ParserProcess
 from ..models import FetchRun, LedgerEntry, MailAccount, Mailbox, Outcome, RunStatus
 from ..models.run import ACTIVE
 from ..sources.base import RemoteMessage, Source
+from ..sources.deadline import Deadline
 from ..sources.imap import ImapSource
 from . import lease as leases
-from .batches import plan
 from .lease import HeldLease
 from .listing import update_ledger, waiting_uids
-from .pipeline import incoming
+from .pipeline import batches
 from .tally import tally
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
 # Well below the queue's timeout, so that a task ends by itself and not by being killed.
 TASK_SECONDS = 300
+# What the last batch may take beyond that; then the connection ends whatever it is doing.
+_GRACE = 240
 LOG_ACTION = "wagtail_mailarchive.fetch"
 
-_DESCRIBE = 5_000  # sizes asked for at once
 _COUNTERS = {
     Outcome.ARCHIVED: "archived",
     Outcome.DUPLICATE: "duplicates",
@@ -87,7 +89,7 @@ def work_on(
     FetchRun.objects.filter(pk=run.pk, started_at=None).update(started_at=timezone.now())
     FetchRun.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING)
     try:
-        _Pass(run, account, held, time.monotonic() + seconds, after_batch).work()
+        _Pass(run, account, held, seconds, after_batch).work()
     except _TimeIsUp:
         return Verdict.CONTINUES
     except LeaseLost:
@@ -114,18 +116,23 @@ class _Pass:
         run: FetchRun,
         account: MailAccount,
         held: HeldLease,
-        end: float,
+        seconds: float,
         after_batch: Callable[[FetchRun], None],
     ) -> None:
         self._run = run
         self._account = account
         self._lease = held
-        self._end = end
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
         self._after_batch = after_batch
 
     def work(self) -> None:
         missing: MailboxNotFound | None = None
-        with ImapSource(self._account.endpoint()) as source, ParserProcess() as parser:
+        until = Deadline(self._seconds + _GRACE)
+        with (
+            ImapSource(self._account.endpoint(), until=until) as source,
+            ParserProcess() as parser,
+        ):
             for name in self._account.mailboxes:
                 try:
                     self._work_on_mailbox(source, parser, name)
@@ -140,45 +147,40 @@ class _Pass:
         mailbox, _ = Mailbox.objects.get_or_create(
             account=self._account, name=name, defaults={"folder_id": self._account.folder_id}
         )
+        self._lease.renew()
         state = source.open_mailbox(name)
         update_ledger(source, state, mailbox, self._lease)
         writer = Writer(mailbox, state.uidvalidity, fence=self._lease.renew, also=self._count)
         uids = waiting_uids(mailbox)
         FetchRun.objects.filter(pk=self._run.pk).update(waiting=len(uids))
-        for some in self._describe(source, uids):
-            fitting = self._leave_too_large(mailbox, some)
-            batches = incoming(source, parser, plan(fitting), renew=self._lease.renew)
-            for batch in batches:
-                writer.write(batch)
+        if not uids:
+            return
+        limit = archive_settings().MAX_MESSAGE_SIZE
+        with closing(
+            batches(source, parser, uids, max_size=limit, renew=self._lease.renew)
+        ) as coming:
+            for batch in coming:
+                self._leave_too_large(mailbox, batch.too_large)
+                writer.write(batch.incoming)
                 self._after_batch(self._run)
                 if time.monotonic() > self._end:
-                    batches.close()
                     raise _TimeIsUp
 
-    def _describe(self, source: Source, uids: list[int]) -> Iterator[list[RemoteMessage]]:
-        for start in range(0, len(uids), _DESCRIBE):
-            yield source.describe(uids[start : start + _DESCRIBE])
-
-    def _leave_too_large(
-        self, mailbox: Mailbox, messages: list[RemoteMessage]
-    ) -> list[RemoteMessage]:
-        """Note what is beyond the site's limit; return the rest."""
-        limit = archive_settings().MAX_MESSAGE_SIZE
-        too_large = [message for message in messages if message.size > limit]
-        if too_large:
-            with transaction.atomic():
-                self._lease.renew()
-                for message in too_large:
-                    LedgerEntry.objects.filter(
-                        mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid=message.uid
-                    ).update(
-                        outcome=Outcome.TOO_LARGE,
-                        size=message.size,
-                        received_at=message.received_at,
-                        decided_at=timezone.now(),
-                    )
-                self._count(Counter({Outcome.TOO_LARGE: len(too_large)}), 0)
-        return [message for message in messages if message.size <= limit]
+    def _leave_too_large(self, mailbox: Mailbox, messages: Sequence[RemoteMessage]) -> None:
+        if not messages:
+            return
+        with transaction.atomic():
+            self._lease.renew()
+            for message in messages:
+                LedgerEntry.objects.filter(
+                    mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid=message.uid
+                ).update(
+                    outcome=Outcome.TOO_LARGE,
+                    size=message.size,
+                    received_at=message.received_at,
+                    decided_at=timezone.now(),
+                )
+            self._count(Counter({Outcome.TOO_LARGE: len(messages)}), 0)
 
     def _count(self, outcomes: Counter[Outcome], size: int) -> None:
         FetchRun.objects.filter(pk=self._run.pk).update(

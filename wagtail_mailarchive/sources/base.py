@@ -103,7 +103,8 @@ class Source(Protocol):
     """One connection to one account; used by one thread at a time.
 
     Every method raises a subclass of `exceptions.SourceError` and nothing else, within the
-    deadline given to the constructor. A source that raised must be closed and not used again.
+    deadline given to the constructor. A source that raised anything but `MailboxNotFound` must be
+    closed and not used again.
     """
 
     def __enter__(self) -> Self:

@@ -66,6 +66,9 @@ def _own_errors_only(
         problem: SourceError
         try:
             return method(self, *args, **kwargs)
+        except MailboxNotFound as error:
+            # A full answer, after which the connection is as good as before.
+            raise MailboxNotFound(**error.params) from None
         except SourceError as error:
             problem = type(error)(**error.params)
         except imaplib.IMAP4.abort:
