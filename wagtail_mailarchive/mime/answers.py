@@ -64,8 +64,8 @@ def _part_holds(part: Part, size: int) -> bool:
         all(type(getattr(part, name)) is str for name in _PART_TEXTS)
         and _is_number(part.start, 0, size)
         and _is_number(part.length, 0, size - part.start)
-        # No transfer encoding makes more out of a body than twice its bytes.
-        and _is_number(part.size, 0, 2 * part.length)
+        # uuencode makes the most out of a body: up to 63 bytes out of one letter and a line end.
+        and _is_number(part.size, 0, 63 * part.length)
         and type(part.format_flowed) is bool
         and type(part.delsp) is bool
     )

@@ -21,6 +21,8 @@ _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 # RFC 2045 section 6.7: blanks at a line's end were added on the way, also after a soft break. The
 # lookbehind keeps this linear: a run of blanks is tried from its first only.
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n)")
+_UU_BEGIN = re.compile(rb"^begin [^\n]*\n", re.MULTILINE)
+_LINE = re.compile(rb"[^\r\n]+")
 _META_CHARSET = re.compile(rb"<meta\s[^<>]*?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.I)
 _META_WITHIN = 2048
 _FIRST_LINES = 2048
@@ -106,23 +108,25 @@ def _unquoted(text: bytes) -> bytes:
 
 def _uuencoded(encoded: Buffer, defects: set[str]) -> Iterator[bytes]:
     """The lines between "begin" and "end"; without a "begin", all of them."""
-    lines = bytes(encoded).splitlines()
-    begin = next((at for at, line in enumerate(lines) if line.startswith(b"begin ")), -1)
-    content = []
-    for line in lines[begin + 1 :]:
-        if line.strip() in (b"end", b"`", b""):
-            continue
+    begin = _UU_BEGIN.search(encoded)
+    content = bytearray()
+    for match in _LINE.finditer(encoded, begin.end() if begin else 0):
+        line = bytes(match[0]).rstrip(b" ")
+        if line == b"end":
+            break
         try:
-            content.append(binascii.a2b_uu(line))
+            content += binascii.a2b_uu(line)
         except binascii.Error:
-            # Some encoders write a wrong count of letters; the first character says how many
-            # bytes they stand for.
-            letters = ((line[0] - 32 & 63) * 4 + 5) // 3
+            # Some encoders write too many letters; the first says how many bytes are meant.
+            letters = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
             try:
-                content.append(binascii.a2b_uu(line[:letters]))
+                content += binascii.a2b_uu(line[:letters])
             except binascii.Error:
                 defects.add("bad-uuencode")
-    yield b"".join(content)
+        if len(content) >= limits.CHUNK_BYTES:
+            yield bytes(content)
+            content.clear()
+    yield bytes(content)
 
 
 def decode_text(part: Part, encoded: Buffer) -> str:

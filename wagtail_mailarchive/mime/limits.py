@@ -44,8 +44,8 @@ TEXT_PART_BYTES = 4 * 1024 * 1024
 # Characters of `ParsedMessage.text`; a long book.
 TEXT_CHARACTERS = 1_000_000
 
-# Characters of HTML that are turned into text.
-HTML_CHARACTERS = 4_000_000
+# Characters of HTML that are turned into text; large newsletters have 200,000.
+HTML_CHARACTERS = 1_000_000
 
 # Bytes decoded at a time, so that a 50 MB attachment is never held twice.
 CHUNK_BYTES = 1024 * 1024
