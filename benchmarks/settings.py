@@ -1,0 +1,29 @@
+"""The test site's settings, on a database that survives a power cut.
+
+BENCH_DATABASE: an entry for DATABASES, in JSON. BENCH_ORIGINALS: a folder for originals, if they
+are not to be kept in the database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tests.settings import *  # noqa: F403
+from tests.settings import WAGTAIL_MAILARCHIVE as TESTS
+
+DEBUG = False
+LOGGING_CONFIG = None
+DATABASES: dict[str, Any] = {"default": json.loads(os.environ["BENCH_DATABASE"])}
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WAGTAIL_MAILARCHIVE: dict[str, Any] = dict(TESTS)
+if folder := os.environ.get("BENCH_ORIGINALS"):
+    STORAGES["originals"] = {
+        "BACKEND": "wagtail_mailarchive.archive.file_storage.DurableFileSystemStorage",
+        "OPTIONS": {"location": folder},
+    }
+    WAGTAIL_MAILARCHIVE["ORIGINALS_STORAGE"] = "originals"
