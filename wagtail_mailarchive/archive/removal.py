@@ -14,6 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import InvalidStorageError, storages
 from django.db import models, transaction
 from django.db.models import F, ProtectedError, QuerySet, RestrictedError
+from django.db.models.functions import Greatest
 from wagtail.log_actions import registry as log_registry
 from wagtail.models import Page, Site
 
@@ -117,13 +118,19 @@ def _remove_messages(folder: EmailFolderPage) -> int:
     for model in (LedgerEntry, MessageText, MessageReference, Attachment):
         _remove_rows(model._base_manager.filter(message__in=messages))
     _remove_pages(EmailMessagePage, messages, folder.title)
-    Page.objects.filter(pk=folder.pk).update(numchild=F("numchild") - len(messages))
+    _count_less(Page.objects.filter(pk=folder.pk), len(messages))
     return len(messages)
 
 
 def _remove_folder(folder: EmailFolderPage) -> None:
     _remove_pages(EmailFolderPage, [folder.pk], folder.title)
-    Page.objects.filter(path=folder.path[: -Page.steplen]).update(numchild=F("numchild") - 1)
+    _count_less(Page.objects.filter(path=folder.path[: -Page.steplen]), 1)
+
+
+def _count_less(parents: QuerySet[Page], children: int) -> None:
+    # A count that was wrong already (a page saved by code that had loaded it earlier) must not
+    # fall below zero, which the database refuses.
+    parents.update(numchild=Greatest(F("numchild") - children, 0))
 
 
 def _remove_pages(model: type[Page], pages: Sequence[int], title: str) -> None:
