@@ -82,10 +82,11 @@ def style_violations(style: str) -> list[str]:
             elif token.type == "function" and token.lower_name not in STYLE_FUNCTIONS | {"url"}:
                 found.append(f"function {token.lower_name}")
             elif token.type == "function" and token.lower_name == "url":
+                addresses = [getattr(each, "value", "") for each in token.arguments]
                 found += [
-                    f"style address {each.value}"
-                    for each in token.arguments
-                    if not getattr(each, "value", "").startswith((INLINE, "data:image/"))
+                    f"style address {address}"
+                    for address in addresses
+                    if not address.startswith((INLINE, "data:image/"))
                 ]
     return found
 
