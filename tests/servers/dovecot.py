@@ -92,12 +92,15 @@ mail_fsync = never
 """
 
 _VERSION_2_4 = """
+namespace inbox {{
+  inbox = yes
+  separator = .
+}}
 ssl_server_cert_file = {folder}/certificate.pem
 ssl_server_key_file = {folder}/key.pem
 auth_allow_cleartext = yes
 passdb passwd-file {{
   passwd_file_path = {folder}/users/%{{user}}
-  default_password_scheme = plain
 }}
 userdb static {{
   fields {{
@@ -187,8 +190,8 @@ class Dovecot:
         told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
         version = told.stdout.split()[0]
         if tuple(map(int, re.findall(r"\d+", version)[:2])) >= (2, 4):
-            versions = f"dovecot_config_version = {version}\n"
-            versions += f"dovecot_storage_version = {version}\n"
+            # Which must come first, and mean the syntax, not the release.
+            versions = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
             template = versions + _COMMON + _VERSION_2_4
         else:
             template = _COMMON + _VERSION_2_3

@@ -263,10 +263,31 @@ def test_a_source_that_raised_reads_nothing_more(dovecot: Dovecot, mail_user: st
     dovecot.deliver(mail_user, message(1))
     with ImapSource(dovecot.endpoint(mail_user)) as source:
         source.open_mailbox("INBOX")
-        with pytest.raises(MailboxNotFound):
-            source.open_mailbox("Nirgends")
+        with pytest.raises(UnsafeArgument):
+            source.open_mailbox("two\nlines")
         with pytest.raises(ConnectionDropped):
             source.fetch([1])
+        with pytest.raises(ConnectionDropped):
+            next(source.list_uids())
+
+
+def test_after_a_missing_mailbox_another_is_read(dovecot: Dovecot, mail_user: str) -> None:
+    dovecot.deliver(mail_user, message(1))
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        source.open_mailbox("INBOX")
+        with pytest.raises(MailboxNotFound) as caught:
+            source.open_mailbox("Nirgends")
+        assert caught.value.__context__ is None
+        assert source.open_mailbox("INBOX").exists == 1
+        assert len(source.fetch([1])) == 1
+
+
+def test_no_mailbox_is_open_after_one_was_missing(dovecot: Dovecot, mail_user: str) -> None:
+    dovecot.deliver(mail_user, message(1))
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        source.open_mailbox("INBOX")
+        with pytest.raises(MailboxNotFound):
+            source.open_mailbox("Nirgends")
         with pytest.raises(ConnectionDropped):
             next(source.list_uids())
 

@@ -482,6 +482,18 @@ def test_mailbox_names_that_cannot_be_decoded_hide_no_others() -> None:
         assert source.list_mailboxes() == ["INBOX", "2024", "Entwürfe"]
 
 
+def test_a_server_that_claims_more_messages_than_there_can_be() -> None:
+    def script(talk: Talk) -> None:
+        talk.open(exists=4294967295)
+        talk.answer(b"FETCH 50001,100001,")
+        assert len(talk.received[-1]) < 8_000
+        talk.answer(b"UID SEARCH UID 1:*", b"SEARCH 1 2")
+        talk.await_end()
+
+    with ScriptedServer(script) as server, opened(server) as source:
+        assert list(source.list_uids()) == [[1, 2]]
+
+
 def test_a_search_answered_in_several_lines_and_out_of_order() -> None:
     def script(talk: Talk) -> None:
         talk.answer(b"UID SEARCH", b"SEARCH 30 10", b"4 EXISTS", b"SEARCH 20", b"SEARCH")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import imaplib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -29,7 +30,10 @@ from .fetch_answers import Answer, received_at
 from .imap_client import NOT_NOW, BoundedIMAPClient, quoted
 from .uid_sets import uid_sets
 
+_log = logging.getLogger(__name__)
+
 _WINDOW = 50_000  # UIDs per SEARCH: its answer is one line, which has a limit
+_MOST_WINDOWS = 700  # so many sequence numbers fit into one command
 _DESCRIBED = 5_000  # UIDs per FETCH of sizes and dates
 _FETCHED = 1_000  # bodies per FETCH; callers ask for fewer
 _PIECE = 1024 * 1024  # bytes per partial FETCH
@@ -58,7 +62,8 @@ def _own_errors_only(
 
     An exception keeps the frames it passed and the exceptions it replaced, and those hold
     passwords and what the server said. So a fresh one is raised here, outside of any handler,
-    and the connection is given up.
+    and the connection is given up, except after MailboxNotFound: that was a full answer, and
+    another mailbox may be opened.
     """
 
     @functools.wraps(method)
@@ -66,18 +71,18 @@ def _own_errors_only(
         problem: SourceError
         try:
             return method(self, *args, **kwargs)
-        except MailboxNotFound as error:
-            # A full answer, after which the connection is as good as before.
-            raise MailboxNotFound(**error.params) from None
         except SourceError as error:
             problem = type(error)(**error.params)
         except imaplib.IMAP4.abort:
             bye = self._client is not None and "BYE" in self._client.protocol.untagged_responses
             kind = ConnectionDropped if bye else ProtocolError
             problem = kind(host=self.endpoint.host)
-        except _MISREADINGS:
+        except _MISREADINGS as error:
+            # Its text may quote the server; its kind and place in our code are all we may keep.
+            _log.warning("%s: %s in %s", self.endpoint.host, type(error).__name__, method.__name__)
             problem = ProtocolError(host=self.endpoint.host)
-        self._abandon()
+        if not isinstance(problem, MailboxNotFound):
+            self._abandon()
         raise problem
 
     return guarded
@@ -184,6 +189,7 @@ class ImapSource:
             ProtocolError: the server has no UIDVALIDITY, so its UIDs mean nothing.
         """
         checked("mailbox name", name)
+        self._mailbox = None
         protocol = self._connected.protocol
         status, _ = protocol.select(quoted(imap_utf7.encode(name)).decode("ascii"), readonly=True)
         said = protocol.untagged_responses
@@ -199,10 +205,13 @@ class ImapSource:
 
     def list_uids(self) -> Iterator[list[int]]:
         """Yield every UID of the open mailbox, ascending, at most about 50,000 at a time."""
+        exists = self._opened.exists
+        if not exists:
+            # Some servers refuse "1:*" where there is no message.
+            return
         starts = [1]
-        mailbox = self._opened
-        if mailbox.exists > _WINDOW:
-            starts += self._window_starts(mailbox.exists)
+        if exists > _WINDOW:
+            starts += self._window_starts(exists)
         for position, start in enumerate(starts):
             following = starts[position + 1] if position + 1 < len(starts) else None
             uids = self._search(start, following - 1 if following else None)
@@ -216,7 +225,8 @@ class ImapSource:
         Sequence numbers only say where to cut: whatever is answered, the windows between the
         cuts cover all UIDs.
         """
-        wanted = ",".join(map(str, range(_WINDOW + 1, exists + 1, _WINDOW)))
+        cuts = range(_WINDOW + 1, exists + 1, _WINDOW)[:_MOST_WINDOWS]
+        wanted = ",".join(map(str, cuts))
         status, found = self._connected.protocol.fetch_by_number(wanted, "(UID)")
         if status != "OK":
             raise SourceError(host=self.endpoint.host)
