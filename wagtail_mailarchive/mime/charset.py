@@ -8,6 +8,7 @@ the name.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -152,10 +153,10 @@ def _with_byte_order(data: bytes, codec: str) -> str:
 
 
 def _mislabelled(data: bytes, codec: str) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode(codec, "replace")
+    if b"\0" not in data:  # else it is UTF-16 or UTF-32, with something broken in it
+        with suppress(UnicodeDecodeError):
+            return data.decode("utf-8")
+    return data.decode(codec, "replace")
 
 
 def _guess(data: bytes, *, prefer_utf8: bool = False) -> str:
