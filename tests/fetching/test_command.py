@@ -1,0 +1,59 @@
+"""`mailarchive_fetch`: plain lines, one JSON object, and an exit status that tells."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests import factories
+from tests.servers.dovecot import Dovecot
+from wagtail_mailarchive.models import EmailFolderPage, MailAccount
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("mailarchive_fetch", *arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_says_in_a_line_what_came(account: MailAccount, dovecot: Dovecot, mail_user: str) -> None:
+    dovecot.deliver(mail_user, factories.raw())
+    assert run() == f"{account.name}: 1 archived (1 on the server).\n"
+    assert run() == f"{account.name}: nothing new (1 on the server).\n"
+
+
+def test_json_is_one_object(account: MailAccount, dovecot: Dovecot, mail_user: str) -> None:
+    dovecot.deliver(mail_user, factories.raw())
+    summary = json.loads(run("--json"))
+    assert (summary["archived"], summary["failed"]) == (1, 0)
+    [told] = summary["accounts"]
+    assert told["status"] == "succeeded"
+    assert told["adds_up"] is True
+
+
+def test_exit_status_is_one_if_any_account_failed(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, folder: EmailFolderPage
+) -> None:
+    factories.account(folder, dovecot.endpoint(mail_user, secret="wrong"))
+    dovecot.deliver(mail_user, factories.raw())
+    out = StringIO()
+    with pytest.raises(SystemExit) as exit_status:
+        call_command("mailarchive_fetch", stdout=out, stderr=StringIO())
+    assert exit_status.value.code == 1
+    assert "1 archived" in out.getvalue()
+    assert "rejected" in out.getvalue()
+
+
+def test_one_account_or_folder_can_be_chosen(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    other = factories.account(factories.folder(), dovecot.endpoint(mail_user))
+    assert run("--account", str(account.pk)).startswith(account.name)
+    assert run("--folder", str(other.folder_id)).startswith(other.name)
+    with pytest.raises(CommandError, match="no enabled mail account"):
+        run("--account", "987654")

@@ -1,0 +1,29 @@
+"""Run pytest against a private PostgreSQL: `python -m tests.postgresql_lane tests/archive ...`.
+
+The database's own behaviour (locks, deadlocks, what it refuses) is not SQLite's, so the rooms that
+write run on both.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.servers.postgresql import PostgreSQL, PostgreSQLUnavailable
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        with PostgreSQL() as server:
+            environment = {**os.environ, "TEST_DATABASE_URL": server.url}
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
+            ).returncode
+    except PostgreSQLUnavailable as problem:
+        print(problem, file=sys.stderr)  # noqa: T201
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
