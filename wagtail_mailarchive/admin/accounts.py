@@ -18,9 +18,9 @@ from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
-from ..models import FetchRun, MailAccount
+from ..models import FetchRun, MailAccount, WorkerHeartbeat
 from .account_form import MailAccountForm
-from .conditions import Condition, condition_of_account, latest_runs
+from .conditions import condition_of_account, latest_runs
 from .fetch_now import fetch_button_attrs
 
 hide_secret = method_decorator(sensitive_post_parameters("secret"), name="dispatch")
@@ -43,9 +43,13 @@ class AccountIndexView(generic.IndexView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         accounts = list(context["object_list"])
         runs = latest_runs(accounts)
+        worker_is_alive = WorkerHeartbeat.is_alive()
         for account in accounts:
             account.condition = condition_of_account(
-                account, runs.get(account.pk), self.request.user
+                account,
+                runs.get(account.pk),
+                self.request.user,
+                worker_is_alive=worker_is_alive,
             )
         return context
 
@@ -91,7 +95,9 @@ class AccountEditView(generic.EditView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         runs = list(self.object.runs.order_by("-pk")[: self.run_history])
         latest: FetchRun | None = runs[0] if runs else None
-        condition: Condition = condition_of_account(self.object, latest, self.request.user)
+        condition = condition_of_account(
+            self.object, latest, self.request.user, worker_is_alive=WorkerHeartbeat.is_alive()
+        )
         context.update(condition=condition, runs=runs)
         return context
 

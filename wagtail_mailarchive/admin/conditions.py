@@ -58,18 +58,21 @@ def condition_of(folder: EmailFolderPage, user: Any) -> Condition:
             _account_step(accounts[0], _("Switch it on"), user),
         )
     latest = latest_runs(enabled)
-    return _of_runs([(account, latest.get(account.pk)) for account in enabled], user)
+    pairs = [(account, latest.get(account.pk)) for account in enabled]
+    return _of_runs(pairs, user, worker_is_alive=WorkerHeartbeat.is_alive())
 
 
-def condition_of_account(account: MailAccount, run: FetchRun | None, user: Any) -> Condition:
-    """Return the condition of `account` whose latest run is `run`; at most one query."""
+def condition_of_account(
+    account: MailAccount, run: FetchRun | None, user: Any, *, worker_is_alive: bool
+) -> Condition:
+    """Return the condition of `account` whose latest run is `run`, without a query."""
     if not account.enabled:
         return Condition(
             "warning",
             _("Switched off: no mail is fetched."),
             _account_step(account, _("Switch it on"), user),
         )
-    return _of_runs([(account, run)], user)
+    return _of_runs([(account, run)], user, worker_is_alive=worker_is_alive)
 
 
 def latest_runs(accounts: Sequence[MailAccount]) -> dict[int, FetchRun]:
@@ -102,10 +105,12 @@ def _without_accounts(folder: EmailFolderPage, user: Any) -> Condition:
     )
 
 
-def _of_runs(pairs: Sequence[tuple[MailAccount, FetchRun | None]], user: Any) -> Condition:
+def _of_runs(
+    pairs: Sequence[tuple[MailAccount, FetchRun | None]], user: Any, *, worker_is_alive: bool
+) -> Condition:
     """Return the condition that deserves attention most among these accounts' latest runs."""
     active = [run for _account, run in pairs if run is not None and run.is_active]
-    if not WorkerHeartbeat.is_alive():
+    if not worker_is_alive:
         return _worker_down(bool(active))
     if active:
         return _fetching(active)

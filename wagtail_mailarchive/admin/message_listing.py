@@ -25,9 +25,9 @@ from ..archive.search import find
 from ..models import EmailMessagePage
 from .conditions import condition_of
 from .fetch_now import fetch_button_attrs
+from .refusals import may_explore
 
 SEARCH_LIMIT = 500
-ANY_PERMISSION = {"add", "change", "publish", "bulk_delete", "lock", "unlock"}
 # Bulky columns that no row of the listing shows.
 NOT_LISTED = ["addresses", "references", "in_reply_to", "structure", "defects", "subject"]
 
@@ -98,9 +98,7 @@ class MessageIndexView(ExplorableIndexView):
     def get_base_queryset(self) -> QuerySet[EmailMessagePage]:
         messages = EmailMessagePage.objects.filter(folder_id=self.parent_page.pk)
         user = self.request.user
-        if not self.permission_policy.user_has_any_permission_for_instance(
-            user, ANY_PERMISSION, self.parent_page
-        ):
+        if not may_explore(user, self.parent_page):
             explorable = self.permission_policy.explorable_instances(user)
             messages = messages.filter(pk__in=explorable.values_list("pk", flat=True))
         listed: QuerySet[EmailMessagePage] = messages.defer(*NOT_LISTED)

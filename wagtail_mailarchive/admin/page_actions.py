@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from wagtail.actions import (
     ActionRegistry,
+    BaseAction,
     CopyPageAction,
     CopyPageForTranslationAction,
     CreatePageAliasAction,
@@ -16,35 +17,39 @@ from wagtail.actions import (
 )
 from wagtail.models import Page
 
-from .refusals import refusal_to_copy, refusal_to_delete
+from .refusals import may_explore, refusal_to_copy, refusal_to_delete
 
 
-def _refuse(reason: str) -> None:
-    if reason:
+def _refuse(action: BaseAction, reason: str) -> None:
+    if not reason:
+        return
+    # The reason names folders: not for those who could not even explore the page.
+    if action.user is None or may_explore(action.user, action.instance):
         raise PermissionDenied(reason)
+    raise PermissionDenied
 
 
 class DeleteWithoutMail(DeletePageAction):
     def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(refusal_to_delete(self.page))
+        _refuse(self, refusal_to_delete(self.page))
         super().check(skip_permission_checks)
 
 
 class CopyWithoutMail(CopyPageAction):
     def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(refusal_to_copy(self.page, recursive=self.recursive))
+        _refuse(self, refusal_to_copy(self.page, recursive=self.recursive))
         super().check(skip_permission_checks)
 
 
 class AliasWithoutMail(CreatePageAliasAction):
     def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(refusal_to_copy(self.page, recursive=self.recursive))
+        _refuse(self, refusal_to_copy(self.page, recursive=self.recursive))
         super().check(skip_permission_checks)
 
 
 class TranslateWithoutMail(CopyPageForTranslationAction):
     def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(refusal_to_copy(self.page, recursive=self.include_subtree))
+        _refuse(self, refusal_to_copy(self.page, recursive=self.include_subtree))
         super().check(skip_permission_checks)
 
 

@@ -14,7 +14,7 @@ from wagtail.admin.viewsets.pages import PageViewSet
 from ..models import EmailFolderPage, EmailMessagePage
 from .message_inspection import MessageInspectionView
 from .message_listing import MessageIndexView
-from .refusals import refusal_to_delete
+from .refusals import may_explore, refusal_to_delete
 
 
 class FolderDeleteView(DeleteView):
@@ -24,7 +24,7 @@ class FolderDeleteView(DeleteView):
         self, request: HttpRequest, page_id: int, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         folder = get_object_or_404(EmailFolderPage, pk=page_id)
-        if reason := refusal_to_delete(folder):
+        if may_explore(request.user, folder) and (reason := refusal_to_delete(folder)):
             messages.error(request, reason)
             return redirect("wagtailadmin_explore", folder.pk)
         response: HttpResponseBase = super().dispatch(request, page_id, *args, **kwargs)

@@ -6,11 +6,22 @@ to deleting it (PROTECT) would reach the user as an error page.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext
 from wagtail.models import Page
+from wagtail.permissions import policy_registry
 
 from ..models import EmailMessagePage
 from ..models.folder import folders_with_mail
+
+ANY_PERMISSION = frozenset({"add", "change", "publish", "bulk_delete", "lock", "unlock"})
+
+
+def may_explore(user: Any, page: Page) -> bool:
+    """Whether `user` holds any permission on `page`, and so sees its title in the explorer."""
+    policy = policy_registry.get(page)
+    return bool(policy.user_has_any_permission_for_instance(user, ANY_PERMISSION, page))
 
 
 def refusal_to_delete(page: Page) -> str:

@@ -1,0 +1,320 @@
+"""Mail accounts in the admin: for superusers, with a secret that goes in and never out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core import serializers
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, reverse
+from wagtail.models import ModelLogEntry, ReferenceIndex
+from wagtail.permissions import policy_registry
+
+from tests import factories
+from tests.admin.conftest import browser_of, user_with
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    FetchRun,
+    MailAccount,
+    Mailbox,
+    RunStatus,
+    Trigger,
+)
+
+SECRET = "correct horse battery staple"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(db: None) -> EmailFolderPage:
+    return factories.folder(factories.workspace("Sales"), title="Offers")
+
+
+def form(into: EmailFolderPage, **values: Any) -> dict[str, Any]:
+    return {
+        "folder": into.pk,
+        "name": "Sales inbox",
+        "email": "sales@example.org",
+        "security": "tls",
+        "host": "imap.example.org",
+        "port": "993",
+        "username": "sales",
+        "secret": SECRET,
+        "ca_certificate": "",
+        "mailboxes": "INBOX\nArchive/2024\n\nINBOX",
+        "interval": "",
+        "enabled": "on",
+        **values,
+    }
+
+
+def add(client: Client, into: EmailFolderPage, **values: Any) -> Any:
+    return client.post(reverse("mailarchive_accounts:add"), form(into, **values))
+
+
+def edit(client: Client, account: MailAccount, **values: Any) -> Any:
+    address = reverse("mailarchive_accounts:edit", args=[account.pk])
+    return client.post(address, form(account.folder, **values))
+
+
+def errors(response: Any) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    found: dict[str, list[str]] = response.context["form"].errors
+    return found
+
+
+def test_a_superuser_connects_an_account(
+    boss: Client, superuser: Any, folder: EmailFolderPage
+) -> None:
+    response = add(boss, folder)
+    assert response.url == reverse("wagtailadmin_explore", args=[folder.pk])
+    account = MailAccount.objects.get()
+    assert account.mailboxes == ["INBOX", "Archive/2024"]
+    assert account.created_by == superuser
+    assert account.endpoint().secret == SECRET
+
+
+def test_the_link_on_a_folder_chooses_it(boss: Client, folder: EmailFolderPage) -> None:
+    address = reverse("mailarchive_accounts:add") + f"?folder={folder.pk}"
+    response = boss.get(address)
+    assert response.status_code == 200
+    assert str(response.context["form"]["folder"].value()) == str(folder.pk)
+    assert boss.get(reverse("mailarchive_accounts:add") + "?folder=x").status_code == 200
+
+
+def test_the_secret_shows_nowhere(boss: Client, folder: EmailFolderPage, caplog: Any) -> None:
+    rejected = add(boss, folder, host="")
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    edit(boss, account, secret=SECRET + "2", name="Renamed")
+    pages = [rejected]
+    for name, args in [
+        ("index", []),
+        ("edit", [account.pk]),
+        ("delete", [account.pk]),
+        ("history", [account.pk]),
+        ("usage", [account.pk]),
+    ]:
+        pages.append(boss.get(reverse(f"mailarchive_accounts:{name}", args=args)))
+        pages.append(boss.get(reverse(f"mailarchive_accounts:{name}", args=args) + "?export=csv"))
+    pages.append(boss.get(reverse("wagtailadmin_reports:site_history")))
+    pages.append(boss.get(reverse("wagtailadmin_explore", args=[folder.pk])))
+    account.refresh_from_db()
+    for page in pages:
+        html = b"".join(page) if page.streaming else page.content
+        assert SECRET.encode() not in html
+        assert account.sealed_secret.encode() not in html
+    written = [
+        *map(str, ModelLogEntry.objects.values_list("label", "data")),
+        *map(str, ReferenceIndex.objects.values_list()),
+        caplog.text,
+        account.sealed_secret,
+    ]
+    assert len(written) > 3
+    assert not any(SECRET in each for each in written)
+
+
+def test_an_empty_secret_keeps_the_stored_one(boss: Client, folder: EmailFolderPage) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    assert edit(boss, account, secret="", name="Renamed", interval="5").status_code == 302
+    account.refresh_from_db()
+    assert (account.name, account.interval) == ("Renamed", 5)
+    assert account.endpoint().secret == SECRET
+
+
+@pytest.mark.parametrize("change", [{"host": "evil.example"}, {"port": "143"}, {"username": "x"}])
+def test_another_server_or_user_needs_the_secret_again(
+    change: dict[str, str], boss: Client, folder: EmailFolderPage
+) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    assert "secret" in errors(edit(boss, account, secret="", **change))
+    assert edit(boss, account, secret="another", **change).status_code == 302
+    account.refresh_from_db()
+    assert account.endpoint().secret == "another"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"secret": ""}, "secret"),
+        ({"secret": "two\nlines"}, "secret"),
+        ({"host": "https://imap.example.org/"}, "host"),
+        ({"host": "user@imap.example.org"}, "host"),
+        ({"username": "a\r\nb"}, "username"),
+        ({"port": "0"}, "port"),
+        ({"port": "70000"}, "port"),
+        ({"mailboxes": " \n"}, "mailboxes"),
+        ({"mailboxes": "x" * 501}, "mailboxes"),
+        ({"interval": "0"}, "interval"),
+        ({"ca_certificate": "no certificate"}, "ca_certificate"),
+        ({"folder": ""}, "folder"),
+        ({"email": "nobody"}, "email"),
+    ],
+)
+def test_what_cannot_work_is_said_at_its_field(
+    values: dict[str, str], field: str, boss: Client, folder: EmailFolderPage
+) -> None:
+    assert field in errors(add(boss, folder, **values))
+    assert not MailAccount.objects.exists()
+
+
+def test_plaintext_is_offered_only_where_the_site_allows_it(
+    boss: Client, folder: EmailFolderPage, settings: Any
+) -> None:
+    assert add(boss, folder, security="plain").status_code == 302
+    allowed = {**settings.WAGTAIL_MAILARCHIVE, "ALLOW_PLAINTEXT": False}
+    settings.WAGTAIL_MAILARCHIVE = allowed
+    assert "security" in errors(add(boss, folder, security="plain"))
+
+
+def test_a_missing_encryption_key_is_a_sentence(
+    boss: Client, folder: EmailFolderPage, settings: Any
+) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "ENCRYPTION_KEYS": []}
+    found = errors(add(boss, folder))
+    assert "ENCRYPTION_KEYS" in str(found)
+
+
+def test_an_account_with_archived_mail_stays_in_its_folder(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    other = factories.folder(title="Other")
+    assert edit(boss, account, folder=other.pk, secret="").status_code == 302
+    account.refresh_from_db()
+    assert account.folder == other
+    Mailbox.objects.create(account=account, folder=other, name="INBOX")
+    assert "folder" in errors(edit(boss, account, folder=folder.pk, secret=""))
+
+
+def test_deleting_an_account_keeps_its_mail(boss: Client, folder: EmailFolderPage) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    factories.archive(folder, factories.raw("Kept"))
+    Mailbox.objects.update(account=account)
+    run = FetchRun.objects.create(
+        account=account,
+        account_name=account.name,
+        folder=folder,
+        trigger=Trigger.HAND,
+        status=RunStatus.SUCCEEDED,
+    )
+    address = reverse("mailarchive_accounts:delete", args=[account.pk])
+    html = boss.get(address).content.decode()
+    assert "All mail archived from it stays in “Offers”" in html
+    assert boss.post(address).status_code == 302
+    assert not MailAccount.objects.exists()
+    assert EmailMessagePage.objects.get().subject == "Kept"
+    run.refresh_from_db()
+    assert run.account is None
+
+
+def test_nobody_but_superusers_gets_in(folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    everything = user_with(
+        factories.home(), "add", "change", "publish", "lock", "unlock", "bulk_delete"
+    )
+    client = browser_of(everything)
+    for name, args in [
+        ("index", []),
+        ("add", []),
+        ("edit", [account.pk]),
+        ("delete", [account.pk]),
+        ("history", [account.pk]),
+        ("usage", [account.pk]),
+    ]:
+        address = reverse(f"mailarchive_accounts:{name}", args=args)
+        for response in (client.get(address), client.post(address, form(folder))):
+            assert response.status_code in (302, 405)
+            assert b"imap.example.org" not in response.content
+    for name in ("mailarchive_fetch_report", "mailarchive_fetch_report_results"):
+        assert client.get(reverse(name)).status_code == 302
+    assert client.post(reverse("mailarchive_fetch_account", args=[account.pk])).status_code == 403
+    assert reverse("mailarchive_accounts:index") not in client.get("/admin/").content.decode()
+    account.refresh_from_db()
+    assert account.username.startswith("account")
+    policy = policy_registry.get_by_type(MailAccount)
+    assert not policy.instances_user_has_any_permission_for(everything, ["change"]).exists()
+
+
+def test_permissions_that_would_do_nothing_are_not_offered_to_groups(boss: Client) -> None:
+    html = boss.get(reverse("wagtailusers_groups:add")).content.decode()
+    permissions = Permission.objects.filter(content_type__app_label="wagtail_mailarchive")
+    of_accounts = permissions.filter(codename__endswith="_mailaccount")
+    assert of_accounts.count() == 4
+    for permission in of_accounts:
+        assert f'value="{permission.pk}"' not in html
+
+
+def test_accounts_cannot_be_copied() -> None:
+    with pytest.raises(NoReverseMatch):
+        reverse("mailarchive_accounts:copy", args=[1])
+
+
+def test_the_list_says_each_accounts_condition_in_constant_queries(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            response = boss.get(reverse("mailarchive_accounts:index"))
+        assert response.status_code == 200
+        assert "no worker is running" in response.content.decode()
+        return len(captured)
+
+    def connect() -> None:
+        account = factories.account(folder)
+        FetchRun.objects.create(
+            account=account,
+            account_name=account.name,
+            folder=folder,
+            trigger=Trigger.HAND,
+            status=RunStatus.SUCCEEDED,
+        )
+
+    connect()
+    queries()
+    few = queries()
+    for _number in range(8):
+        connect()
+    assert queries() == few
+
+
+def test_fetches_are_reported_with_their_error(boss: Client, folder: EmailFolderPage) -> None:
+    account = factories.account(folder, name="Sales inbox")
+    FetchRun.objects.create(
+        account=account,
+        account_name=account.name,
+        folder=folder,
+        trigger=Trigger.HAND,
+        status=RunStatus.FAILED,
+        error_code="HostNotFound",
+        error_params={"host": "nowhere.example"},
+    )
+    sentence = "There is no server named nowhere.example."
+    assert sentence in boss.get(reverse("mailarchive_fetch_report")).content.decode()
+    edit_page = boss.get(reverse("mailarchive_accounts:edit", args=[account.pk]))
+    assert sentence in edit_page.content.decode()
+
+
+def test_one_account_can_be_fetched(boss: Client, folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    factories.account(folder)
+    address = reverse("mailarchive_fetch_account", args=[account.pk])
+    assert boss.get(address).status_code == 405
+    assert boss.post(address).status_code == 302
+    assert [run.account for run in FetchRun.objects.all()] == [account]
+
+
+def test_serialised_accounts_hold_no_plain_secret(folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    account.set_secret(SECRET)
+    account.save()
+    assert SECRET not in serializers.serialize("json", [account])

@@ -1,0 +1,179 @@
+"""Mail is neither deleted with a page above it nor copied, and the refusal names the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+from wagtail.models import Locale, Page
+
+from tests import factories
+from tests.admin.conftest import browser_of, state_of, user_with
+from tests.site.models import WorkspacePage
+from wagtail_mailarchive.admin.page_actions import TranslateWithoutMail
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.models.message import MessageChangeRefused
+
+
+@pytest.fixture
+def workspace(db: None) -> WorkspacePage:
+    return factories.workspace("Sales")
+
+
+@pytest.fixture
+def message(workspace: WorkspacePage) -> EmailMessagePage:
+    folder = factories.folder(workspace, title="Offers")
+    return factories.archive(folder, factories.raw("Invoice"))[0]
+
+
+def said(response: Any) -> str:
+    return " ".join(str(each) for each in get_messages(response.wsgi_request))
+
+
+def above(message: EmailMessagePage) -> list[Page]:
+    """The folder, its workspace and the site's home."""
+    return [message.folder, message.folder.get_parent(), factories.home()]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_delete_view_names_the_folder(
+    method: str, level: int, boss: Client, message: EmailMessagePage
+) -> None:
+    page = above(message)[level]
+    before = state_of(message)
+    response = getattr(boss, method)(reverse("wagtailadmin_pages:delete", args=[page.pk]))
+    assert response.status_code == 302
+    assert "Offers" in said(response)
+    assert state_of(message) == before
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_bulk_delete_deletes_nothing(level: int, boss: Client, message: EmailMessagePage) -> None:
+    page = above(message)[level]
+    bystander = factories.workspace("Bystander")
+    before = state_of(message)
+    address = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "delete"])
+    response = boss.post(f"{address}?id={page.pk}&next=/admin/", {"confirm_site_name": "Tests"})
+    assert response.status_code == 302
+    assert state_of(message) == before
+    if level:
+        response = boss.post(
+            f"{address}?id={bystander.pk}&id={page.pk}&next=/admin/",
+            {"confirm_site_name": "Tests"},
+        )
+        assert "Offers" in said(response)
+        assert state_of(message) == before
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("path", ["", "actions/delete/"])
+def test_api_deletes_nothing_and_names_the_folder(
+    path: str, level: int, api: Callable[..., Any], message: EmailMessagePage
+) -> None:
+    before = state_of(message)
+    response = api("delete", f"/pages/{above(message)[level].pk}/{path}")
+    assert response.status_code == 403
+    assert "Offers" in response.json()["detail"]
+    assert state_of(message) == before
+
+
+def test_a_stranger_is_not_told_the_folders_name(message: EmailMessagePage) -> None:
+    stranger = user_with(factories.workspace("Elsewhere"), "add", "change", "publish")
+    address = reverse("wagtailadmin_pages:delete", args=[message.folder_id])
+    response = browser_of(stranger).post(address)
+    assert response.status_code == 302
+    assert "Offers" not in said(response)
+
+
+def test_a_folder_without_mail_can_be_deleted(boss: Client, workspace: WorkspacePage) -> None:
+    folder = factories.folder(workspace, title="Empty")
+    assert boss.post(reverse("wagtailadmin_pages:delete", args=[folder.pk])).status_code == 302
+    assert not EmailFolderPage.objects.filter(pk=folder.pk).exists()
+
+
+def test_a_folder_with_an_account_is_not_deleted(boss: Client, workspace: WorkspacePage) -> None:
+    folder = factories.folder(workspace, title="Connected")
+    factories.account(folder)
+    response = boss.post(reverse("wagtailadmin_pages:delete", args=[workspace.pk]))
+    assert "Connected" in said(response)
+    assert EmailFolderPage.objects.filter(pk=folder.pk).exists()
+
+
+@pytest.mark.parametrize("alias", ["", "on"])
+def test_copying_an_ancestor_with_its_subpages_is_refused(
+    alias: str, boss: Client, workspace: WorkspacePage, message: EmailMessagePage
+) -> None:
+    before = state_of(message)
+    data = {
+        "new_title": "Copy",
+        "new_slug": "copy",
+        "new_parent_page": factories.home().pk,
+        "alias": alias,
+    }
+    address = reverse("wagtailadmin_pages:copy", args=[workspace.pk])
+    assert boss.get(address).status_code == 200
+    response = boss.post(address, {**data, "copy_subpages": "on"})
+    assert "Offers" in said(response)
+    assert state_of(message) == before
+    assert boss.post(address, data).status_code == 302
+    assert WorkspacePage.objects.filter(slug="copy").exists()
+    assert EmailFolderPage.objects.count() == 1
+
+
+def test_copying_a_folder_is_refused(boss: Client, message: EmailMessagePage) -> None:
+    before = state_of(message)
+    address = reverse("wagtailadmin_pages:copy", args=[message.folder_id])
+    response = boss.post(
+        address,
+        {
+            "new_title": "Copy",
+            "new_slug": "copy",
+            "new_parent_page": message.folder.get_parent().pk,
+        },
+    )
+    assert response.status_code == 302
+    assert state_of(message) == before
+
+
+@pytest.mark.parametrize("action", ["copy", "create_alias"])
+@pytest.mark.parametrize("level", [0, 1])
+def test_api_copies_no_mail(
+    level: int, action: str, api: Callable[..., Any], message: EmailMessagePage
+) -> None:
+    before = state_of(message)
+    page = above(message)[level]
+    data = {"recursive": True, "slug": "copy", "destination_id": factories.workspace().pk}
+    before = state_of(message)
+    response = api("post", f"/pages/{page.pk}/actions/{action}/", data)
+    assert response.status_code == 403
+    assert "Offers" in response.json()["detail"]
+    assert state_of(message) == before
+
+
+def test_translating_an_ancestor_with_its_subpages_is_refused(
+    superuser: User, workspace: WorkspacePage, message: EmailMessagePage
+) -> None:
+    french = Locale.objects.create(language_code="fr")
+    before = state_of(message)
+    action = TranslateWithoutMail(
+        workspace, french, copy_parents=True, include_subtree=True, user=superuser
+    )
+    with pytest.raises(Exception, match="Offers"):
+        action.execute()
+    assert state_of(message) == before
+
+
+def test_code_that_copies_a_tree_is_stopped_at_the_first_message(
+    workspace: WorkspacePage, message: EmailMessagePage
+) -> None:
+    with pytest.raises(MessageChangeRefused):
+        workspace.copy(recursive=True, update_attrs={"slug": "copy", "title": "Copy"})
+    with pytest.raises(MessageChangeRefused):
+        workspace.create_alias(recursive=True, update_slug="alias")
+    assert EmailMessagePage.objects.count() == 1
