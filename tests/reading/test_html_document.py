@@ -12,12 +12,14 @@ SOURCE = "https://wiki.example.org/mail/7/inline/"
 
 def test_document_says_its_language_direction_title_and_charset() -> None:
     html = document("<div>x</div>", title="Re: <b>&", lang="ar", direction="rtl")
-    root = LexborHTMLParser(html).css_first("html")
+    parser = LexborHTMLParser(html)
+    assert parser.root is not None
+    assert parser.body is not None
     assert html.startswith("<!DOCTYPE html>")
-    assert root.attributes == {"lang": "ar", "dir": "rtl"}
-    assert root.css_first("title").text() == "Re: <b>&"
-    assert root.css_first("meta[charset]").attributes == {"charset": "utf-8"}
-    assert root.css_first("body").inner_html == "<div>x</div>\n\n"
+    assert parser.root.attributes == {"lang": "ar", "dir": "rtl"}
+    assert [each.text() for each in parser.css("title")] == ["Re: <b>&"]
+    assert [each.attributes for each in parser.css("meta[charset]")] == [{"charset": "utf-8"}]
+    assert parser.body.inner_html == "<div>x</div>\n\n"
 
 
 def test_language_cannot_leave_its_attribute() -> None:

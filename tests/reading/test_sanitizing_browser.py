@@ -196,6 +196,7 @@ def test_sanitised_mail_does_nothing_without_frame_and_headers(
     assert remote.asked == []
 
 
+@pytest.mark.slow
 def test_raw_mail_does_nothing_behind_frame_and_headers(
     chromium: Browser, site: Site, remote: Site
 ) -> None:

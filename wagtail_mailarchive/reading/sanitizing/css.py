@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote
 
-import tinycss2
-from tinycss2.ast import (
+import tinycss2  # type: ignore[import-untyped]
+from tinycss2.ast import (  # type: ignore[import-untyped]
     Declaration,
     DimensionToken,
     FunctionBlock,

@@ -8,6 +8,8 @@ reading was not written here, and goes.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from html import escape
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -71,19 +73,11 @@ class Rewriter:
         elements = _elements(body)
         for element in elements:
             self._rewrite_element(element)
-        style = self._style_of_body(body)
-        wrapper = LexborHTMLParser("<div></div>").css_first("div")
-        if style:
-            self._write(wrapper, "div", "style", style)
-        for name in ("dir", "lang"):
-            value = body.attributes.get(name) or (
-                body.parent.attributes.get(name) if body.parent is not None else None
-            )
-            value = self._value(name, value or "")
-            if value:
-                self._write(wrapper, "div", name, value)
-        opening = (wrapper.html or "<div></div>").removesuffix("</div>")
-        return f"{opening}{body.inner_html or ''}</div>"
+        opening = "<div"
+        for name, value in self._attributes_of_body(body):
+            self._written.add(("div", name, value))
+            opening += f' {name}="{escape(value)}"'
+        return f"{opening}>{body.inner_html or ''}</div>"
 
     def _rewrite_element(self, element: LexborNode) -> None:
         tag = element.tag or ""
@@ -139,6 +133,18 @@ class Rewriter:
         if self._style_characters > MAX_STYLE_CHARACTERS:
             return ""
         return _CONTROLS.sub(" ", filter_declarations(raw, self._images))
+
+    def _attributes_of_body(self, body: LexborNode) -> Iterator[tuple[str, str]]:
+        """Yield what the `div` that stands for `body` has to carry."""
+        style = self._style_of_body(body)
+        if style:
+            yield "style", style
+        html = body.parent
+        for name in ("dir", "lang"):
+            raw = body.attributes.get(name) or (html and html.attributes.get(name)) or ""
+            value = self._value(name, raw)
+            if value:
+                yield name, value
 
     def _style_of_body(self, body: LexborNode) -> str:
         """Return what `body` says about its looks, as declarations."""

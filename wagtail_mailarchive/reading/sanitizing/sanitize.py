@@ -57,6 +57,8 @@ def sanitize(
     """
     if len(html) > MAX_CHARACTERS:
         return SanitizedHtml("", refused=Refusal.TOO_LARGE)
+    if html.count("<") > 3 * MAX_MARKS:  # comments and foreign elements, which go, are among them
+        return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
     # Neither parser takes lone surrogates.
     html = html.encode("utf-8", "replace").decode()
     if not is_bounded(html):
