@@ -40,6 +40,8 @@ from wagtail_mailarchive.sources.channel import Bounds
 from wagtail_mailarchive.sources.deadline import Timeouts
 from wagtail_mailarchive.sources.imap import ImapSource
 
+# Never reached, however busy the machine is; and what is reached on purpose.
+PATIENT = Timeouts(connect=30, silence=30, command=30)
 QUICK = Timeouts(connect=0.6, silence=0.4, command=0.8)
 BANNER = b"ACME-Appliance-9.1"
 
@@ -56,14 +58,14 @@ def reading(script: Callable[[Talk], None]) -> ScriptedServer:
 
 @contextmanager
 def opened(
-    server: ScriptedServer, timeouts: Timeouts = QUICK, **options: Any
+    server: ScriptedServer, timeouts: Timeouts = PATIENT, **options: Any
 ) -> Iterator[ImapSource]:
     with ImapSource(server.endpoint(), timeouts=timeouts, **options) as source:
         source.open_mailbox("INBOX")
         yield source
 
 
-def entering(endpoint: Endpoint, timeouts: Timeouts = QUICK) -> None:
+def entering(endpoint: Endpoint, timeouts: Timeouts = PATIENT) -> None:
     with ImapSource(endpoint, timeouts=timeouts):
         pass
 
@@ -98,8 +100,8 @@ def test_a_server_that_says_nothing(security: Security) -> None:
     with ScriptedServer(Talk.await_end) as server:
         began = time.monotonic()
         with pytest.raises(ConnectionTimedOut):
-            entering(server.endpoint(security))
-        assert time.monotonic() - began < 3
+            entering(server.endpoint(security), QUICK)
+        assert time.monotonic() - began < 10
 
 
 def test_a_greeting_that_never_ends() -> None:
@@ -109,7 +111,7 @@ def test_a_greeting_that_never_ends() -> None:
             talk.send(b"x" * 65536)
 
     with ScriptedServer(script) as server, pytest.raises(ProtocolError):
-        entering(server.endpoint(), Timeouts(connect=20))
+        entering(server.endpoint())
 
 
 def test_a_greeting_of_endless_lines() -> None:
@@ -137,8 +139,8 @@ def test_a_slow_drip_does_not_outlive_the_deadline() -> None:
     with ScriptedServer(script) as server:
         began = time.monotonic()
         with pytest.raises(ConnectionTimedOut):
-            entering(server.endpoint(), Timeouts(connect=0.5, silence=10, command=10))
-        assert 0.4 < time.monotonic() - began < 2
+            entering(server.endpoint(), Timeouts(connect=0.5, silence=30, command=30))
+        assert 0.4 < time.monotonic() - began < 10
 
 
 def test_a_slow_drip_does_not_outlive_a_commands_deadline() -> None:
@@ -151,12 +153,12 @@ def test_a_slow_drip_does_not_outlive_a_commands_deadline() -> None:
 
     with (
         reading(script) as server,
-        opened(server, Timeouts(connect=10, silence=10, command=0.5)) as source,
+        opened(server, Timeouts(connect=30, silence=30, command=1.5)) as source,
     ):
         began = time.monotonic()
         with pytest.raises(ConnectionTimedOut):
             source.fetch([1])
-        assert 0.4 < time.monotonic() - began < 2
+        assert 0.4 < time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -197,8 +199,7 @@ def test_a_certificate_of_an_authority_the_account_brings(authority: Authority) 
     good = authority.issue("localhost")
     with ScriptedServer(encrypted, good, implicit_tls=True) as server:
         entering(
-            server.endpoint(Security.TLS, host="localhost", ca_certificate=authority.certificate),
-            Timeouts(),
+            server.endpoint(Security.TLS, host="localhost", ca_certificate=authority.certificate)
         )
 
 
@@ -235,7 +236,7 @@ def test_starttls_verifies_the_certificate_too(dovecot: Dovecot, mail_user: str)
         mail_user, Security.STARTTLS, ca_certificate=Authority().certificate
     )
     with pytest.raises(CertificateUntrusted):
-        entering(endpoint, Timeouts())
+        entering(endpoint)
 
 
 def test_tls_asked_of_a_port_without(dovecot: Dovecot, mail_user: str) -> None:
@@ -244,7 +245,7 @@ def test_tls_asked_of_a_port_without(dovecot: Dovecot, mail_user: str) -> None:
         good.host, dovecot.imap, Security.TLS, good.username, good.secret, good.reach
     )
     with pytest.raises(TLSFailed):
-        entering(endpoint, Timeouts())
+        entering(endpoint)
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
@@ -444,7 +445,7 @@ def test_a_mailbox_that_cannot_be_used(
 
     with (
         ScriptedServer(script) as server,
-        ImapSource(server.endpoint(), timeouts=QUICK) as source,
+        ImapSource(server.endpoint()) as source,
         pytest.raises(SourceError) as caught,
     ):
         source.open_mailbox("INBOX")
@@ -457,7 +458,7 @@ def test_a_server_without_uidnext() -> None:
         talk.answer(b"EXAMINE", b"3 EXISTS", b"OK [UIDVALIDITY 4294967295]")
         talk.await_end()
 
-    with ScriptedServer(script) as server, ImapSource(server.endpoint(), timeouts=QUICK) as source:
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
         state = source.open_mailbox("INBOX")
     assert (state.uidnext, state.uidvalidity) == (None, 4294967295)
 
@@ -478,7 +479,7 @@ def test_mailbox_names_that_cannot_be_decoded_hide_no_others() -> None:
         )
         talk.await_end()
 
-    with ScriptedServer(script) as server, ImapSource(server.endpoint(), timeouts=QUICK) as source:
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
         assert source.list_mailboxes() == ["INBOX", "2024", "Entwürfe"]
 
 
@@ -572,7 +573,11 @@ def test_silence_in_the_middle_of_a_literal() -> None:
         talk.send(b"* 1 FETCH (UID 1 BODY[] {10}\r\n12345")
         talk.await_end()
 
-    with reading(script) as server, opened(server) as source, pytest.raises(ConnectionTimedOut):
+    with (
+        reading(script) as server,
+        opened(server, Timeouts(connect=30, silence=1.5, command=30)) as source,
+        pytest.raises(ConnectionTimedOut),
+    ):
         source.fetch([1])
 
 
@@ -587,7 +592,7 @@ def test_a_literal_of_any_size_is_refused_before_it_is_allocated(size: bytes) ->
         began = time.monotonic()
         with pytest.raises(ProtocolError):
             source.fetch([1])
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -695,7 +700,7 @@ def test_pieces_go_on_until_one_is_empty() -> None:
             offset += len(piece)
         talk.await_end()
 
-    with reading(script) as server, opened(server, Timeouts()) as source:
+    with reading(script) as server, opened(server) as source:
         fetched = source.fetch_large(5)
         assert fetched is not None
         assert fetched.chunks == pieces
@@ -713,7 +718,7 @@ def test_pieces_that_do_not_fit_together() -> None:
 
     with (
         reading(too_long) as server,
-        opened(server, Timeouts()) as source,
+        opened(server) as source,
         pytest.raises(ProtocolError),
     ):
         source.fetch_large(5)
@@ -798,7 +803,7 @@ def reset_while_sending(talk: Talk) -> None:
 
 def failing(endpoint: Endpoint) -> SourceError:
     try:
-        with ImapSource(endpoint, timeouts=QUICK) as source:
+        with ImapSource(endpoint) as source:
             source.open_mailbox("INBOX")
     except SourceError as error:
         return error
