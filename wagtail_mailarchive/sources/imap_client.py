@@ -182,7 +182,7 @@ class BoundedIMAP4(imaplib.IMAP4):
         return list(answers(self.untagged_responses.pop("FETCH", [])))
 
 
-class BoundedIMAPClient(IMAPClient):  # type: ignore[misc]
+class BoundedIMAPClient(IMAPClient):
     """IMAPClient over a `BoundedIMAP4`."""
 
     _imap: BoundedIMAP4
