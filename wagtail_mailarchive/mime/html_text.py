@@ -89,6 +89,7 @@ class _Writer:
         self.marker = ""  # of the list item at hand, until its first line
         self.numbers: list[int | None] = []  # per open list: the last number, None if unordered
         self.quotes = 0
+        self.quoted = ""  # the mark of quotation before the last line written
         self.preformatted = 0
 
     def text(self, source: str) -> None:
@@ -148,7 +149,8 @@ class _Writer:
 
     def end_paragraph(self) -> None:
         self.end_line()
-        self.gap = True
+        # An item's first paragraph stands beside its marker.
+        self.gap = self.gap or not self.marker
 
     def end_line(self) -> bool:
         """Write the line at hand; False if there is nothing to see in it."""
@@ -159,10 +161,11 @@ class _Writer:
             return False
         quotes = "> " * min(self.quotes, _QUOTES_DEEP)
         if self.gap and self.lines:
-            self.lines.append(quotes.rstrip())
+            self.lines.append(min(quotes, self.quoted).rstrip())
         self.lines.append(quotes + self.marker + line)
         self.gap = False
         self.marker = ""
+        self.quoted = quotes
         return True
 
     def finish(self) -> str:

@@ -24,7 +24,10 @@ def parse(raw: bytes) -> ParsedMessage:
     defects: set[str] = set()
     top = scan(raw, defects)
     parts: dict[str, Part] = {}
-    _describe_leaves(raw, top, parts, defects)
+    if top.is_multipart:
+        _describe_leaves(raw, top, parts, defects)
+    else:
+        parts[top.section] = describe(raw, top, defects)
     bodies = choose(top, parts)
     message = ParsedMessage(
         text_parts=bodies.text,
@@ -38,13 +41,15 @@ def parse(raw: bytes) -> ParsedMessage:
     return message
 
 
-def _describe_leaves(raw: bytes, entity: Entity, parts: dict[str, Part], defects: set[str]) -> None:
-    if entity.is_multipart:
-        for child in entity.children:
+def _describe_leaves(
+    raw: bytes, multipart: Entity, parts: dict[str, Part], defects: set[str]
+) -> None:
+    for child in multipart.children:
+        if child.is_multipart:
             _describe_leaves(raw, child, parts, defects)
-    elif entity.fields or entity.end > entity.start or entity.section == "1":
-        # Two delimiters in a row, or one too many at the end, make no part.
-        parts[entity.section] = describe(raw, entity, defects)
+        elif child.fields or child.end > child.start:
+            parts[child.section] = describe(raw, child, defects)
+        # Else it is two delimiters in a row, or one too many at the end: no part.
 
 
 def _read_headers(fields: Fields, message: ParsedMessage, defects: set[str]) -> None:

@@ -73,7 +73,8 @@ class _Scanner:
         while self.open:
             delimiter = self._next_delimiter(position)
             if delimiter is None:
-                self.defects.add("missing-closing-boundary")
+                if any(multipart.children for multipart, _ in self.open):
+                    self.defects.add("missing-closing-boundary")
                 break
             if leaf:
                 leaf.end = max(leaf.start, delimiter.start)
