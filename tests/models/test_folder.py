@@ -1,0 +1,101 @@
+"""Folders live under workspaces only, and are private before the first message comes."""
+
+from __future__ import annotations
+
+import pytest
+from django.http import Http404
+from django.test import RequestFactory
+from pytest_django import Settings
+from wagtail.models import Page, PageViewRestriction
+
+from tests import factories
+from tests.site.models import PersonalPage, WorkspacePage
+from wagtail_mailarchive.models import EmailFolderPage
+
+pytestmark = pytest.mark.django_db
+
+
+def use(settings: Settings, **values: object) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, **values}
+
+
+def new_folder(parent: Page) -> EmailFolderPage:
+    page = EmailFolderPage(title="Mail")
+    parent.add_child(instance=page)
+    return page
+
+
+def test_a_folder_can_be_made_under_a_workspace_only() -> None:
+    assert EmailFolderPage.can_create_at(factories.workspace())
+    assert not EmailFolderPage.can_create_at(factories.personal_page())
+    assert not EmailFolderPage.can_create_at(factories.home())
+    assert not EmailFolderPage.can_create_at(factories.folder())
+
+
+def test_moving_obeys_the_same_rule() -> None:
+    folder = factories.folder()
+    assert folder.can_move_to(factories.workspace())
+    assert not folder.can_move_to(factories.personal_page())
+    may = folder.permissions_for_user(factories.superuser())
+    assert may.can_move_to(factories.workspace())
+    assert not may.can_move_to(factories.personal_page())
+
+
+def test_without_the_setting_any_page_holds_folders(settings: Settings) -> None:
+    use(settings, WORKSPACE_PAGE_TYPES=None)
+    assert EmailFolderPage.can_create_at(factories.personal_page())
+    use(settings, WORKSPACE_PAGE_TYPES=["site.PersonalPage"])
+    assert EmailFolderPage.clean_parent_page_models() == [PersonalPage]
+    assert WorkspacePage not in EmailFolderPage.allowed_parent_page_models()
+
+
+@pytest.mark.parametrize(
+    ("setting", "kinds"), [("login", ["login"]), ("groups", ["groups"]), ("public", [])]
+)
+def test_a_new_folder_has_the_privacy_of_the_setting(
+    settings: Settings, setting: str, kinds: list[str]
+) -> None:
+    use(settings, NEW_FOLDER_PRIVACY=setting)
+    folder = new_folder(factories.workspace())
+    found = PageViewRestriction.objects.filter(page=folder)
+    assert list(found.values_list("restriction_type", flat=True)) == kinds
+
+
+def test_privacy_taken_off_stays_off() -> None:
+    folder = new_folder(factories.workspace())
+    PageViewRestriction.objects.filter(page=folder).delete()
+    folder.title = "Renamed"
+    folder.save()
+    folder.save_revision().publish()
+    assert not PageViewRestriction.objects.filter(page=folder).exists()
+
+
+def test_an_unpublished_folder_hides_its_live_messages() -> None:
+    folder = factories.folder()
+    [message] = factories.archive(folder, factories.raw())
+    folder = EmailFolderPage.objects.get(pk=folder.pk)
+    request = RequestFactory().get("/")
+    assert folder.route(request, [message.slug]).page.pk == message.pk
+    folder.unpublish()
+    folder = EmailFolderPage.objects.get(pk=folder.pk)
+    for components in ([], [message.slug], [message.slug, "body"]):
+        with pytest.raises(Http404):
+            folder.route(request, components)
+    with pytest.raises(Http404):
+        Page.objects.get(pk=message.pk).specific.route(request, [])
+
+
+def test_a_folder_is_never_copied_nor_deleted_with_mail_in_it() -> None:
+    folder = factories.folder()
+    admin = factories.superuser()
+    assert folder.permissions_for_user(admin).can_delete()
+    assert not folder.permissions_for_user(admin).can_copy()
+    factories.archive(folder, factories.raw())
+    assert not folder.permissions_for_user(admin).can_delete()
+    assert folder.permissions_for_user(admin).can_move()
+
+
+def test_an_empty_folder_with_an_account_is_not_deleted() -> None:
+    folder = factories.folder()
+    factories.account(folder)
+    assert not folder.permissions_for_user(factories.superuser()).can_delete()
