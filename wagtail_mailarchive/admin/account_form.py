@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.widgets import AdminPageChooser
 
 from ..conf import archive_settings
 from ..exceptions import ConfigurationError
 from ..models import EmailFolderPage, MailAccount
+from ..models.account import default_mailboxes
 from ..models.run import sentence
 from ..models.secret import keyring
 from ..sources.base import Security
@@ -61,6 +63,7 @@ class MailAccountForm(WagtailAdminModelForm):
     )
     mailboxes = MailboxNames(
         label=gettext_lazy("Mailboxes"),
+        initial=default_mailboxes,
         help_text=gettext_lazy("One name a line, as on the server, e.g. INBOX or Archive/2024."),
     )
 
@@ -79,6 +82,11 @@ class MailAccountForm(WagtailAdminModelForm):
             "interval",
             "enabled",
         ]
+        # Two folders of one name are told apart by where they are.
+        widgets = {
+            "folder": AdminPageChooser(target_models=[EmailFolderPage]),
+            "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

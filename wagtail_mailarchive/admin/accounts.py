@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -18,7 +19,7 @@ from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
-from ..models import FetchRun, MailAccount, WorkerHeartbeat
+from ..models import EmailFolderPage, FetchRun, MailAccount, WorkerHeartbeat
 from .account_form import MailAccountForm
 from .conditions import condition_of_account, latest_runs
 from .fetch_now import fetch_button_attrs
@@ -71,7 +72,9 @@ class AccountIndexView(generic.IndexView):
 class AccountCreateView(generic.CreateView):
     def get_initial(self) -> dict[str, Any]:
         # The link on a folder without accounts names the folder.
-        return {**super().get_initial(), "folder": self.request.GET.get("folder")}
+        number = self.request.GET.get("folder", "")
+        folder = EmailFolderPage.objects.filter(pk=number).first() if number.isdecimal() else None
+        return {**super().get_initial(), "folder": folder and folder.pk}
 
     def get_success_url(self) -> str:
         return reverse("wagtailadmin_explore", args=[self.object.folder_id])
@@ -98,7 +101,8 @@ class AccountEditView(generic.EditView):
         condition = condition_of_account(
             self.object, latest, self.request.user, worker_is_alive=WorkerHeartbeat.is_alive()
         )
-        context.update(condition=condition, runs=runs)
+        # The next step is this very form.
+        context.update(condition=replace(condition, next_step=None), runs=runs)
         return context
 
 

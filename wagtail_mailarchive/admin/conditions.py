@@ -118,7 +118,7 @@ def _of_runs(
         if run is not None and run.status == RunStatus.FAILED:
             return Condition(
                 "critical",
-                _("Fetching %(account)s failed %(when)s. %(error)s")
+                _("Fetching %(account)s failed (%(when)s). %(error)s")
                 % {"account": account.name, "when": _when(run), "error": run.error},
                 _account_step(account, _("Open the mail account"), user),
             )

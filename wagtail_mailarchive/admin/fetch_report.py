@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import Media
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.formats import date_format
@@ -22,11 +23,19 @@ def _queued(run: FetchRun) -> str:
     return date_format(localtime(run.queued_at), "SHORT_DATETIME_FORMAT")
 
 
-def _duration(run: FetchRun) -> str:
-    if run.started_at is None or run.finished_at is None:
-        return ""
-    seconds = round((run.finished_at - run.started_at).total_seconds())
-    return _("%(seconds)d s") % {"seconds": seconds}
+def messages_of(run: FetchRun) -> str:
+    """Return how many messages met which outcome, leaving out what did not happen."""
+    counted = [
+        (_("archived"), run.archived),
+        (_("duplicate"), run.duplicates),
+        (_("excluded"), run.excluded),
+        (_("quarantined"), run.quarantined),
+        (_("too large"), run.too_large),
+        (_("erased"), run.erased),
+    ]
+    named = [f"{number} {name}" for name, number in counted if number]
+    on_server = _("%(number)d on the server") % {"number": run.on_server}
+    return ", ".join([*(named or [_("nothing new")]), on_server])
 
 
 def outcome(run: FetchRun) -> str:
@@ -49,15 +58,10 @@ class FetchReportView(ReportView):
     columns = [
         Column("queued", label=gettext_lazy("Requested"), accessor=_queued),
         Column("account", label=gettext_lazy("Mail account"), accessor="account_name"),
-        Column("folder", label=gettext_lazy("Email folder")),
+        Column("folder", label=gettext_lazy("Email folder"), classname="mailarchive-wide"),
         Column("status", label=gettext_lazy("Status"), accessor="get_status_display"),
-        Column("duration", label=gettext_lazy("Duration"), accessor=_duration),
-        Column("archived", label=gettext_lazy("Archived")),
-        Column("duplicates", label=gettext_lazy("Duplicates")),
-        Column("quarantined", label=gettext_lazy("Quarantined")),
-        Column("too_large", label=gettext_lazy("Too large")),
-        Column("on_server", label=gettext_lazy("On the server")),
-        Column("outcome", label=gettext_lazy("Outcome"), accessor=outcome, width="30%"),
+        Column("messages", label=gettext_lazy("Messages"), accessor=messages_of),
+        Column("outcome", label=gettext_lazy("Outcome"), accessor=outcome, width="35%"),
     ]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -65,6 +69,11 @@ class FetchReportView(ReportView):
             raise PermissionDenied
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
+        return context
 
     def get_base_queryset(self) -> QuerySet[FetchRun]:
         return FetchRun.objects.select_related("folder")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import Media
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -72,11 +73,17 @@ class MessageIndexView(ExplorableIndexView):
             classname="title",
         ),
         Column("sent", label=gettext_lazy("Sent"), accessor=when, sort_key="sorted_at"),
-        Column("size", label=gettext_lazy("Size"), accessor=lambda m: filesizeformat(m.size)),
+        Column(
+            "size",
+            label=gettext_lazy("Size"),
+            accessor=lambda message: filesizeformat(message.size),
+            classname="mailarchive-wide",
+        ),
         Column(
             "attachments",
             label=gettext_lazy("Attachments"),
             accessor=lambda message: message.attachment_count or "",
+            classname="mailarchive-wide",
         ),
     ]
 
@@ -121,4 +128,5 @@ class MessageIndexView(ExplorableIndexView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["condition"] = condition_of(self.parent_page, self.request.user)
         context["search_limit"] = SEARCH_LIMIT
+        context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
         return context
