@@ -621,7 +621,7 @@ def test_an_answer_that_never_ends(endless: bytes) -> None:
 def test_a_body_answered_with_nil_is_left_out() -> None:
     def script(talk: Talk) -> None:
         talk.answer(
-            b"UID FETCH",
+            b"UID FETCH 1:3 (INTERNALDATE BODY.PEEK[])",
             b"1 FETCH (UID 1 BODY[] NIL)",
             b"2 FETCH (UID 2 BODY[] {5}\r\nhello)",
             b'3 FETCH (UID 3 BODY[] "")',

@@ -95,17 +95,15 @@ class Channel:
         self._literals_left = self.bounds.literals
 
     def replace(self, connection: socket.socket) -> None:
-        """Go on over `connection`, the encrypted form of the one before.
-
-        Raises:
-            ProtocolError: something was already received that would pass for encrypted
-                afterwards (command injection at STARTTLS, CVE-2011-0411 and its kin).
-        """
-        self.refuse_leftovers()
+        """Go on over `connection`, the encrypted form of the one before."""
         self._attach(connection)
 
     def refuse_leftovers(self) -> None:
-        """Raise ProtocolError if more was received than was asked for."""
+        """Raise ProtocolError if more was received than was asked for.
+
+        Before encryption begins that is an attack: words put in beforehand, to be taken for
+        the server's own afterwards (CVE-2011-0411 and its kin).
+        """
         self._receiver.paused = True  # peek() must look, not read
         leftovers = self._reader.peek(1)
         self._receiver.paused = False

@@ -1,6 +1,6 @@
 """imaplib and IMAPClient, taught to speak only over a checked, bounded connection.
 
-imaplib opens its own sockets, reads literals of any size, remembers passwords in its log and
+imaplib opens its own sockets, reads literals of any size, keeps what was said in a log and
 believes what was said before encryption. The subclass here leaves it the protocol alone.
 """
 
@@ -106,7 +106,7 @@ class BoundedIMAP4(imaplib.IMAP4):
         self.capabilities = tuple(offered[-1].decode("ascii", "replace").upper().split())
 
     def _log(self, line: str) -> None:
-        """Remember nothing: imaplib would keep the last ten lines, the password among them."""
+        """Keep nothing: imaplib would hold the last ten lines, written out, of up to 1 MiB each."""
 
     def encrypt(self, deadline: Deadline) -> None:
         """STARTTLS (RFC 3501 section 6.2.1); nothing said before it counts afterwards.
