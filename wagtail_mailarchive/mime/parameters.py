@@ -14,6 +14,7 @@ _PARAMETER = re.compile(
     r'(?:"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)|(?P<bare>[^;]*))',
     re.DOTALL,
 )
+_HEAD = re.compile(r"[^;\s(]*")
 _CONTINUED = re.compile(r"(?P<name>[^*]+)(?:\*(?P<index>\d{1,4}))?(?P<encoded>\*)?")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -34,7 +35,8 @@ def read_parameters(value: bytes) -> tuple[str, Parameters]:
     "boundary" alone stays as it is, one character per byte (Latin-1): it is compared with bytes.
     """
     text = value.decode("latin-1")
-    head = re.split(r"[;\s(]", text, maxsplit=1)[0].lower()
+    found = _HEAD.match(text)
+    head = found[0].lower() if found else ""
     if "=" not in text:
         return head, {}
     plain: Parameters = {}
