@@ -53,7 +53,7 @@ def test_page_views_refuse(view: str, method: str, boss: Client, message: EmailM
     response = getattr(boss, method)(reverse(f"wagtailadmin_pages:{view}", args=[message.pk]), data)
     assert response.status_code in (302, 403, 405)
     if response.status_code == 302:
-        assert response.url == "/admin/"
+        assert response.headers["Location"] == "/admin/"
     assert state_of(message) == before
 
 
@@ -64,7 +64,7 @@ def test_moving_is_refused_although_the_address_is_known(
     address = reverse("wagtailadmin_pages:move_confirm", args=[message.pk, elsewhere.pk])
     response = boss.post(address)
     assert response.status_code == 302
-    assert response.url == "/admin/"
+    assert response.headers["Location"] == "/admin/"
     assert state_of(message) == before
 
 

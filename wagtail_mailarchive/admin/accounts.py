@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
+from django.forms import Media
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
@@ -52,6 +53,7 @@ class AccountIndexView(generic.IndexView):
                 self.request.user,
                 worker_is_alive=worker_is_alive,
             )
+        context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
         return context
 
     def get_list_more_buttons(self, instance: MailAccount) -> list[Any]:
@@ -127,8 +129,8 @@ class MailAccountViewSet(ModelViewSet):
     list_display = [
         "name",
         Column("folder", label=gettext_lazy("Email folder")),
-        Column("host", label=gettext_lazy("Host")),
-        BooleanColumn("enabled", label=gettext_lazy("Enabled")),
+        Column("host", label=gettext_lazy("Host"), classname="mailarchive-wide"),
+        BooleanColumn("enabled", label=gettext_lazy("Enabled"), classname="mailarchive-wide"),
         ConditionColumn("condition", label=gettext_lazy("Condition"), width="40%"),
     ]
     list_export: list[str] = []

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.reports import ReportView
 
-from ..models import FetchRun
+from ..models import FetchRun, RunStatus
 
 
 def _queued(run: FetchRun) -> str:
@@ -34,8 +34,10 @@ def messages_of(run: FetchRun) -> str:
         (_("erased"), run.erased),
     ]
     named = [f"{number} {name}" for name, number in counted if number]
-    on_server = _("%(number)d on the server") % {"number": run.on_server}
-    return ", ".join([*(named or [_("nothing new")]), on_server])
+    if run.status == RunStatus.SUCCEEDED:
+        named = named or [_("nothing new")]
+        named.append(_("%(number)d on the server") % {"number": run.on_server})
+    return ", ".join(named)
 
 
 def outcome(run: FetchRun) -> str:

@@ -49,7 +49,7 @@ class EmailFolderPage(RoutedPage, Page):
 
     urlconf = "wagtail_mailarchive.reading.folder_urls"
     subpage_types = ["wagtail_mailarchive.EmailMessagePage"]
-    preview_modes = []
+    preview_modes: list[Any] = []
 
     description = models.TextField(
         _("description"), blank=True, help_text=_("Shown to readers above the messages.")
