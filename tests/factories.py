@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from email.message import EmailMessage
+from typing import Any
 
 from django.contrib.auth.models import User
 from wagtail.models import Page, PageViewRestriction
@@ -16,7 +17,13 @@ from wagtail_mailarchive.archive import originals
 from wagtail_mailarchive.archive.writer import Incoming, Writer
 from wagtail_mailarchive.mime.message import ParsedMessage
 from wagtail_mailarchive.mime.parser import parse
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, MailAccount, Mailbox
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    MailAccount,
+    Mailbox,
+    Outcome,
+)
 from wagtail_mailarchive.models.ledger import LedgerEntry
 from wagtail_mailarchive.sources.base import Endpoint
 
@@ -79,7 +86,7 @@ def account(
     return made
 
 
-def user(name: str | None = None, **values: object) -> User:
+def user(name: str | None = None, **values: Any) -> User:
     return User.objects.create_user(
         username=name or f"user{next(_numbers)}", password="password", **values
     )
@@ -139,5 +146,5 @@ def storable(parsed: ParsedMessage) -> ParsedMessage:
     return ParsedMessage.from_json(parsed.to_json())
 
 
-def _ignore(outcomes: Counter[object], size: int) -> None:
+def _ignore(outcomes: Counter[Outcome], size: int) -> None:
     """Nobody counts here."""

@@ -218,6 +218,15 @@ class DatabaseRefusedMessage(MessageError):
     )
 
 
+class ParserUnavailable(MailArchiveError):
+    """No parser process can be started; no message is to blame."""
+
+    template = gettext_noop(
+        "The process that reads mail cannot be started (exit status %(status)s). "
+        "The log of the worker says more; nothing was lost."
+    )
+
+
 # -- archive and fetching --------------------------------------------------------------------
 
 

@@ -51,7 +51,7 @@ def _use(settings: Settings, location: Path, backend: str) -> None:
 def keep(*chunks: bytes) -> Original:
     prepared = originals.prepare(chunks)
     with transaction.atomic():
-        return originals.insert([prepared])[prepared.sha256]
+        return Original.objects.get(pk=originals.insert([prepared])[prepared.sha256])
 
 
 @pytest.mark.parametrize("raw", [TEXT, NOISE, b"x", b""], ids=["text", "noise", "byte", "empty"])

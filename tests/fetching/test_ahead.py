@@ -80,5 +80,5 @@ def test_idle_is_called_while_waiting_and_may_stop_the_wait() -> None:
 def test_closing_ends_the_thread_although_items_are_left() -> None:
     stage = ahead(iter(range(1000)), idle=nothing, every=1)
     next(stage)
-    stage.close()  # type: ignore[attr-defined]
+    stage.close()
     assert alive() == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 from wagtail.models import Page, PageLogEntry
@@ -14,10 +16,12 @@ from wagtail.models import Page, PageLogEntry
 from tests import factories
 from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.archive import originals
+from wagtail_mailarchive.exceptions import LeaseLost, ParserTimedOut
 from wagtail_mailarchive.fetching import batches, lease, listing, run
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
+from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -329,9 +333,6 @@ def test_one_failed_account_leaves_the_other_unharmed(
 def test_a_message_that_cannot_be_parsed_is_quarantined_and_its_neighbours_are_not(
     account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wagtail_mailarchive.exceptions import ParserTimedOut
-    from wagtail_mailarchive.mime.process import ParserProcess
-
     real = ParserProcess.parse_many
 
     def failing(self: ParserProcess, messages: object) -> Iterator[object]:
@@ -362,8 +363,6 @@ def test_a_fetch_that_brought_something_is_one_entry_in_the_folders_history(
 def test_two_accounts_write_into_one_folder_at_once(
     account: MailAccount, dovecot: Dovecot, mail_user: str, folder: EmailFolderPage
 ) -> None:
-    from django.db import connections
-
     other_user = dovecot.create_user(f"{mail_user}-other")
     other = factories.account(folder, dovecot.endpoint(other_user))
     shared = crlf(factories.raw("In both"))
@@ -397,7 +396,7 @@ def test_a_lease_expires_by_the_databases_clock(account: MailAccount) -> None:
     second = lease.acquire(account)
     assert second is not None
     assert second.token == first.token + 1
-    with pytest.raises(lease.LeaseLost):
+    with pytest.raises(LeaseLost):
         first.renew()
     second.renew()
     first.release()
@@ -431,12 +430,13 @@ def test_waiting_messages_are_those_present_and_undecided(
     account: MailAccount, folder: EmailFolderPage
 ) -> None:
     mailbox = Mailbox.objects.create(account=account, folder=folder, name="INBOX", uidvalidity=7)
-    for uid, values in {
+    entries: dict[int, dict[str, Any]] = {
         1: {},
         2: {"outcome": Outcome.ARCHIVED},
         3: {"presence": Presence.GONE},
         4: {"uidvalidity": 6},
         5: {},
-    }.items():
+    }
+    for uid, values in entries.items():
         LedgerEntry.objects.create(**{"mailbox": mailbox, "uidvalidity": 7, "uid": uid} | values)
-    assert listing.waiting_uids(mailbox) == [1, 5]
+    assert listing.waiting_uids(mailbox, 7) == [1, 5]

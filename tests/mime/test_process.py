@@ -17,10 +17,11 @@ from wagtail_mailarchive.exceptions import (
     ParserCrashed,
     ParserFailed,
     ParserTimedOut,
+    ParserUnavailable,
 )
 from wagtail_mailarchive.mime import worker
 from wagtail_mailarchive.mime.message import ParsedMessage
-from wagtail_mailarchive.mime.process import ParserProcess, ParserUnavailable
+from wagtail_mailarchive.mime.process import ParserProcess
 
 # Stands in for our worker: answers like it, but obeys what the Subject says.
 OBEDIENT = """

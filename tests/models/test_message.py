@@ -24,7 +24,8 @@ def folder() -> EmailFolderPage:
 @pytest.fixture
 def message(folder: EmailFolderPage) -> EmailMessagePage:
     [page] = factories.archive(folder, factories.raw("As it was"))
-    return EmailMessagePage.objects.get(pk=page.pk)
+    stored: EmailMessagePage = EmailMessagePage.objects.get(pk=page.pk)
+    return stored
 
 
 @pytest.mark.parametrize(

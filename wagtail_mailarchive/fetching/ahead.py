@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Iterator[T]:
+def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Generator[T]:
     """Yield `items`, of which the next is made in a thread while the caller uses this one.
 
     At most one finished item waits, so memory holds at most three: one in the making, one

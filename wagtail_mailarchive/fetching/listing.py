@@ -46,12 +46,12 @@ def update_ledger(source: Source, state: MailboxState, mailbox: Mailbox, lease: 
         mailbox.save(update_fields=["uidvalidity", "uidnext", "exists", "listed_at"])
 
 
-def waiting_uids(mailbox: Mailbox) -> list[int]:
+def waiting_uids(mailbox: Mailbox, uidvalidity: int) -> list[int]:
     """Return the UIDs still to be fetched, ascending."""
     return list(
         LedgerEntry.objects.filter(
             mailbox=mailbox,
-            uidvalidity=mailbox.uidvalidity,
+            uidvalidity=uidvalidity,
             outcome=Outcome.WAITING,
             presence=Presence.PRESENT,
         )

@@ -8,7 +8,7 @@ Only the caller's thread uses the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def batches(
     *,
     max_size: int,
     renew: Callable[[], None],
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Yield the messages `uids` read and parsed, while the next ones are on their way.
 
     Until the generator ends or is closed, `source` belongs to its threads.

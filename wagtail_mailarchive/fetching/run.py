@@ -151,7 +151,7 @@ class _Pass:
         state = source.open_mailbox(name)
         update_ledger(source, state, mailbox, self._lease)
         writer = Writer(mailbox, state.uidvalidity, fence=self._lease.renew, also=self._count)
-        uids = waiting_uids(mailbox)
+        uids = waiting_uids(mailbox, state.uidvalidity)
         FetchRun.objects.filter(pk=self._run.pk).update(waiting=len(uids))
         if not uids:
             return
@@ -160,20 +160,22 @@ class _Pass:
             batches(source, parser, uids, max_size=limit, renew=self._lease.renew)
         ) as coming:
             for batch in coming:
-                self._leave_too_large(mailbox, batch.too_large)
+                self._leave_too_large(mailbox, state.uidvalidity, batch.too_large)
                 writer.write(batch.incoming)
                 self._after_batch(self._run)
                 if time.monotonic() > self._end:
                     raise _TimeIsUp
 
-    def _leave_too_large(self, mailbox: Mailbox, messages: Sequence[RemoteMessage]) -> None:
+    def _leave_too_large(
+        self, mailbox: Mailbox, uidvalidity: int, messages: Sequence[RemoteMessage]
+    ) -> None:
         if not messages:
             return
         with transaction.atomic():
             self._lease.renew()
             for message in messages:
                 LedgerEntry.objects.filter(
-                    mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid=message.uid
+                    mailbox=mailbox, uidvalidity=uidvalidity, uid=message.uid
                 ).update(
                     outcome=Outcome.TOO_LARGE,
                     size=message.size,

@@ -16,7 +16,7 @@ from ..models.run import ACTIVE
 from . import lease as leases
 
 if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 SCHEDULE_NAME = "wagtail_mailarchive: fetch due accounts"
 DISPATCH = "wagtail_mailarchive.tasks.dispatch"
@@ -32,7 +32,7 @@ def worker_is_alive() -> bool:
 
 
 def open_run(
-    account: MailAccount, *, trigger: Trigger, user: AbstractBaseUser | None = None
+    account: MailAccount, *, trigger: Trigger, user: User | None = None
 ) -> tuple[FetchRun, bool]:
     """Return the account's active run, or a new queued one, and whether it is new."""
     try:
@@ -53,9 +53,7 @@ def open_run(
     return run, True
 
 
-def request_fetch(
-    account: MailAccount, *, trigger: Trigger, user: AbstractBaseUser | None = None
-) -> FetchRun:
+def request_fetch(account: MailAccount, *, trigger: Trigger, user: User | None = None) -> FetchRun:
     """Have the worker fetch `account` as soon as it can; return the run to watch."""
     run, is_new = open_run(account, trigger=trigger, user=user)
     if is_new:

@@ -22,12 +22,11 @@ from types import TracebackType
 from typing import Self
 
 from ..exceptions import (
-    MailArchiveError,
     MessageError,
     ParserCrashed,
     ParserFailed,
     ParserTimedOut,
-    gettext_noop,
+    ParserUnavailable,
 )
 from . import limits
 from .answers import read_answer
@@ -41,15 +40,6 @@ _START_SECONDS = 60
 _NOTHING = memoryview(b"")
 
 Result = ParsedMessage | MessageError
-
-
-class ParserUnavailable(MailArchiveError):
-    """No parser process can be started; no message is to blame."""
-
-    template = gettext_noop(
-        "The process that reads mail cannot be started (exit status %(status)s). "
-        "The log of the worker says more; nothing was lost."
-    )
 
 
 class ParserProcess:

@@ -87,8 +87,6 @@ class MailAccount(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    runs: models.Manager[FetchRun]
-
     class Meta:
         verbose_name = _("mail account")
         verbose_name_plural = _("mail accounts")

@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from wagtail.models import Page, PageManager
+from wagtail.models import Page
 from wagtail.url_routing import RouteResult
 
 from ..exceptions import MessageIsReadOnly
@@ -57,11 +57,11 @@ class EmailMessagePage(RoutedPage, Page):
     is_creatable = False
     parent_page_types = ["wagtail_mailarchive.EmailFolderPage"]
     subpage_types: list[str] = []
-    preview_modes = []
-    content_panels = []
-    promote_panels = []
-    settings_panels = []
-    search_fields = []
+    preview_modes: list[Any] = []
+    content_panels: list[Any] = []
+    promote_panels: list[Any] = []
+    settings_panels: list[Any] = []
+    search_fields: list[Any] = []
     search_auto_update = False
     wagtail_reference_index_ignore = True
 
@@ -98,8 +98,6 @@ class EmailMessagePage(RoutedPage, Page):
     structure = models.JSONField(default=dict, editable=False)
     defects = models.JSONField(default=list, editable=False)
     listed = models.BooleanField(default=True, editable=False)
-
-    objects = PageManager()
 
     class Meta:
         verbose_name = _("message")
