@@ -8,17 +8,17 @@ begun again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import InvalidStorageError, storages
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import F, ProtectedError, QuerySet, RestrictedError
 from django.db.models.functions import Greatest
 from wagtail.log_actions import registry as log_registry
 from wagtail.models import Page, Site
 
-from ..exceptions import MailArchiveError, StorageError, gettext_noop
+from ..exceptions import StorageError
 from ..models import (
     Attachment,
     EmailFolderPage,
@@ -35,31 +35,23 @@ from ..models import (
     OriginalChunk,
     WorkerHeartbeat,
 )
+from .bulk_deletion import ArchiveInUse, delete_messages, delete_rows
 from .originals import stored_name
 
 APP = "wagtail_mailarchive"
 _TOGETHER = 500  # message pages in one transaction
 
 
-class ArchiveInUse(MailArchiveError):
-    """Something of the site's own stands on a page of ours."""
-
-    template = gettext_noop(
-        "%(page)s cannot be deleted: %(problem)s. Nothing of it was deleted; "
-        "change that and start again."
-    )
-
-
 def check_removable() -> None:
     """Look for what would go with the folders and is not ours.
 
     Raises:
-        ArchiveInUse: a folder is a site's root page, or holds pages of other types.
+        ArchiveInUse: a folder is or holds a site's root page, or holds pages of other types.
     """
     for folder in EmailFolderPage.objects.order_by("path"):
-        site = Site.objects.filter(root_page_id=folder.pk).first()
+        site = Site.objects.filter(root_page__path__startswith=folder.path).first()
         if site is not None:
-            raise ArchiveInUse(page=folder.title, problem=f"it is the root page of {site}")
+            raise ArchiveInUse(page=folder.title, problem=f"in it is the root page of {site}")
         foreign = (
             Page.objects.filter(path__startswith=folder.path)
             .exclude(pk=folder.pk)
@@ -90,8 +82,8 @@ def remove_everything(progress: Callable[[int], None] = lambda done: None) -> in
             progress(done)
     with transaction.atomic():
         for model in (LedgerEntry, FetchRun, Mailbox, Lease, MailAccount, MonthCount):
-            _remove_rows(model._base_manager.all())
-        _remove_rows(WorkerHeartbeat._base_manager.all())
+            delete_rows(model._base_manager.all())
+        delete_rows(WorkerHeartbeat._base_manager.all())
         for folder in EmailFolderPage.objects.order_by("-path"):
             _remove_folder(folder)
     _remove_originals()
@@ -116,14 +108,20 @@ def _remove_messages(folder: EmailFolderPage) -> int:
     )
     # Ours first and in one statement each: Django would load them one by one for their signals.
     for model in (LedgerEntry, MessageText, MessageReference, Attachment):
-        _remove_rows(model._base_manager.filter(message__in=messages))
-    _remove_pages(EmailMessagePage, messages, folder.title)
+        delete_rows(model._base_manager.filter(message__in=messages))
+    delete_messages(messages, folder.title)
     _count_less(Page.objects.filter(pk=folder.pk), len(messages))
     return len(messages)
 
 
 def _remove_folder(folder: EmailFolderPage) -> None:
-    _remove_pages(EmailFolderPage, [folder.pk], folder.title)
+    """Delete a folder the way Django deletes rows; treebeard's deletion would walk the tree."""
+    try:
+        QuerySet(EmailFolderPage).filter(pk=folder.pk).delete()
+    except (ProtectedError, RestrictedError) as error:
+        # Both exceptions carry a sentence and the set of objects.
+        kinds = ", ".join(sorted({each._meta.label for each in error.args[1]}))
+        raise ArchiveInUse(page=folder.title, problem=f"objects refer to it ({kinds})") from error
     _count_less(Page.objects.filter(path=folder.path[: -Page.steplen]), 1)
 
 
@@ -133,26 +131,6 @@ def _count_less(parents: QuerySet[Page], children: int) -> None:
     parents.update(numchild=Greatest(F("numchild") - children, 0))
 
 
-def _remove_pages(model: type[Page], pages: Sequence[int], title: str) -> None:
-    """Delete pages the way Django deletes rows, with what others attached to them: privacy,
-    revisions, permissions, redirects, references. treebeard's own deletion asks for each page."""
-    try:
-        QuerySet(model).filter(pk__in=pages).delete()
-    except ProtectedError as error:
-        raise ArchiveInUse(page=title, problem=_protected_by(error.protected_objects)) from error
-    except RestrictedError as error:
-        raise ArchiveInUse(page=title, problem=_protected_by(error.restricted_objects)) from error
-
-
-def _protected_by(objects: set[models.Model]) -> str:
-    kinds = sorted({each._meta.label for each in objects})
-    return f"{len(objects)} objects refer to it ({', '.join(kinds)})"
-
-
-def _remove_rows(rows: QuerySet[models.Model]) -> None:
-    rows._raw_delete(rows.db)
-
-
 def _remove_originals() -> None:
     for original in Original.objects.exclude(store="").iterator():
         try:
@@ -160,8 +138,8 @@ def _remove_originals() -> None:
         except (OSError, InvalidStorageError) as error:
             raise StorageError(store=original.store) from error
     with transaction.atomic():
-        _remove_rows(OriginalChunk._base_manager.all())
-        _remove_rows(Original._base_manager.all())
+        delete_rows(OriginalChunk._base_manager.all())
+        delete_rows(Original._base_manager.all())
 
 
 def _remove_log_entries() -> None:

@@ -1,0 +1,89 @@
+"""Deleting hundreds of message pages at once, with what others attached to them.
+
+Django's deletion loads each row and sends signals for it, and Wagtail answers each with queries of
+its own: about eight a message. Messages have no revisions, index entries or references of their
+own, so relations are looked through once a batch, and no signals are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.contrib.contenttypes.fields import GenericRelation
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import DO_NOTHING, PROTECT, RESTRICT, ManyToOneRel, Model, QuerySet
+from django.db.models.deletion import Collector
+from wagtail.models import Page, ReferenceIndex
+
+from ..exceptions import MailArchiveError, gettext_noop
+from ..models import EmailMessagePage
+
+OnDelete = Callable[..., Any]
+
+
+class ArchiveInUse(MailArchiveError):
+    """Something of the site's own stands on a page of ours."""
+
+    template = gettext_noop("%(page)s cannot be deleted: %(problem)s. Change that and start again.")
+
+
+def delete_messages(messages: Sequence[int], folder: str) -> None:
+    """Delete the pages of `messages`, by primary key, inside the caller's transaction.
+
+    The folder's count of children and what our own models hold of them are the caller's.
+
+    Raises:
+        ArchiveInUse: an object of the site protects one of them; `folder` names the place.
+    """
+    for relation, on_delete in _relations():
+        rows = relation.related_model._base_manager.filter(
+            **{f"{relation.field.name}__in": messages}
+        )
+        if rows.exists():
+            _settle(relation, on_delete, rows, folder)
+    for attached in _attached(messages):
+        attached.delete()
+    delete_rows(QuerySet(EmailMessagePage).filter(pk__in=messages))
+    delete_rows(QuerySet(Page).filter(pk__in=messages))
+
+
+def delete_rows(rows: QuerySet[Model]) -> None:
+    """Delete `rows` of one table in one statement, without signals or cascades."""
+    rows._raw_delete(rows.db)
+
+
+def _relations() -> Iterator[tuple[ManyToOneRel, OnDelete]]:
+    """Yield what refers to messages, or to pages as such, by foreign key, and what then to do."""
+    for field in EmailMessagePage._meta.get_fields(include_hidden=True):
+        # A parent link leads to a page's own row of another type; a message has one type.
+        if not isinstance(field, ManyToOneRel) or field.parent_link:
+            continue
+        if field.on_delete is not None and field.on_delete is not DO_NOTHING:
+            yield field, field.on_delete
+
+
+def _settle(
+    relation: ManyToOneRel, on_delete: OnDelete, rows: QuerySet[Model], folder: str
+) -> None:
+    """Do with `rows` what their foreign key says: delete them, or let them refer to nothing."""
+    if on_delete in (PROTECT, RESTRICT):
+        kind = relation.related_model._meta.label
+        raise ArchiveInUse(
+            page=folder, problem=f"{rows.count()} objects refer to mail in it ({kind})"
+        )
+    collector = Collector(using=rows.db)
+    on_delete(collector, relation.field, rows, rows.db)
+    collector.delete()
+
+
+def _attached(messages: Sequence[int]) -> Iterator[QuerySet[Model]]:
+    """Yield rows that name messages by content type and key."""
+    for model in (EmailMessagePage, Page):
+        instances = [model(pk=pk) for pk in messages]
+        for field in model._meta.private_fields:
+            if isinstance(field, GenericRelation):
+                yield field.bulk_related_objects(instances)
+    kind, keys = ContentType.objects.get_for_model(Page), [str(pk) for pk in messages]
+    yield ReferenceIndex.objects.filter(to_content_type=kind, to_object_id__in=keys)
+    yield ReferenceIndex.objects.filter(base_content_type=kind, object_id__in=keys)
