@@ -10,20 +10,24 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db.models import Q
+from django.utils import timezone
 
 from ..conf import SETTING, archive_settings
 from ..exceptions import ConfigurationError, OriginalDamaged, StorageError
 from ..models import Original, OriginalChunk
 from ..models.original import CHUNK_SIZE, DATABASE
+from . import rows
 from .file_storage import DurableFileSystemStorage
 
 # Deflating costs up to 0.8 ms a message; base64 shrinks to 0.76 only, text to 0.3.
 _SAMPLE = 4096
 _PAYS = 0.7
+_CHUNKS_AT_ONCE = 16  # at most 16 MiB in one statement
 
 
 @dataclass(slots=True)
@@ -57,37 +61,47 @@ def prepare(chunks: Sequence[bytes]) -> PreparedOriginal:
     return PreparedOriginal(sha256, size, alias, [])
 
 
-def insert(originals: Sequence[PreparedOriginal]) -> dict[str, Original]:
-    """Insert what is new of `originals` in the present transaction; return all by SHA-256.
+def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
+    """Insert what is new of `originals` in the present transaction.
 
     Rows are inserted in order of SHA-256, so that two writers cannot wait for each other.
+
+    Returns:
+        The key of each by its SHA-256.
     """
     wanted = {each.sha256: each for each in originals}
-    found = _by_sha256(wanted)
+    found = _keys_of(wanted)
     new = [wanted[sha256] for sha256 in sorted(wanted.keys() - found.keys())]
     if not new:
         return found
-    Original.objects.bulk_create(
-        [Original(sha256=each.sha256, size=each.size, store=each.store) for each in new],
-        ignore_conflicts=True,
+    now = timezone.now()
+    rows.insert(
+        Original,
+        ("sha256", "size", "store", "created_at"),
+        [(each.sha256, each.size, each.store, now) for each in new],
+        unique=("sha256",),
     )
-    rows = _by_sha256([each.sha256 for each in new])
-    # Another writer may have been first with the same bytes; then its chunks are there.
-    complete = set(
-        OriginalChunk.objects.filter(original__in=rows.values(), number=0).values_list(
-            "original_id", flat=True
+    keys = _keys_of(each.sha256 for each in new)
+    # Another writer may have been first with the same bytes; then they are kept as it decided,
+    # and its chunks are there.
+    elsewhere = set(
+        Original.objects.filter(pk__in=keys.values())
+        .filter(~Q(store=DATABASE) | Q(chunks__number=0))
+        .values_list("pk", flat=True)
+    )
+    chunks = [
+        (keys[each.sha256], number, deflated, data)
+        for each in new
+        if keys[each.sha256] not in elsewhere
+        for number, (deflated, data) in enumerate(each.rows)
+    ]
+    for start in range(0, len(chunks), _CHUNKS_AT_ONCE):
+        rows.insert(
+            OriginalChunk,
+            ("original_id", "number", "deflated", "data"),
+            chunks[start : start + _CHUNKS_AT_ONCE],
         )
-    )
-    OriginalChunk.objects.bulk_create(
-        [
-            OriginalChunk(original=rows[each.sha256], number=number, deflated=deflated, data=data)
-            for each in new
-            if rows[each.sha256].store == DATABASE and rows[each.sha256].pk not in complete
-            for number, (deflated, data) in enumerate(each.rows)
-        ],
-        batch_size=16,  # at most 16 MiB in one statement
-    )
-    return found | rows
+    return found | keys
 
 
 def read(original: Original, start: int = 0, length: int | None = None) -> bytes:
@@ -140,7 +154,7 @@ def orphans(alias: str) -> Iterator[str]:
     for folder in sorted(folders):
         _, names = storage.listdir(folder)
         hashes = {name.removesuffix(".eml") for name in names}
-        for sha256 in sorted(hashes - _by_sha256(hashes).keys()):
+        for sha256 in sorted(hashes - _keys_of(hashes).keys()):
             yield stored_name(sha256)
 
 
@@ -152,10 +166,9 @@ def stored_name(sha256: str) -> str:
 # -- database --------------------------------------------------------------------------------
 
 
-def _by_sha256(
-    hashes: Sequence[str] | set[str] | dict[str, PreparedOriginal],
-) -> dict[str, Original]:
-    return {each.sha256: each for each in Original.objects.filter(sha256__in=list(hashes))}
+def _keys_of(hashes: Iterable[str]) -> dict[str, int]:
+    found = Original.objects.filter(sha256__in=list(hashes))
+    return dict(found.values_list("sha256", "pk"))
 
 
 def _recut(chunks: Sequence[bytes]) -> Iterator[bytes]:

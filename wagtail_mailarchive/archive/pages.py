@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models
 from django.db.models import F
-from django.db.models.sql import InsertQuery
 from django.utils import timezone
 from django.utils.text import slugify
 from wagtail.models import Page
 
 from ..exceptions import FolderFull
 from ..models import EmailMessagePage
+from . import rows
+
+Values = dict[str, Any]
 
 _MAX_CHILDREN = len(Page.alphabet) ** Page.steplen - 1
 _SLUG_HASH = 12
+_PAGE_FIELDS = [field for field in Page._meta.local_concrete_fields if not field.primary_key]
+_PAGE_NAMES = tuple(field.attname for field in _PAGE_FIELDS)
+_PAGE_VALUES = itemgetter(*_PAGE_NAMES)
+_MESSAGE_NAMES = tuple(field.attname for field in EmailMessagePage._meta.local_concrete_fields)
+_MESSAGE_VALUES = itemgetter(*_MESSAGE_NAMES)
 
 
 def lock_folder(folder_id: int) -> Page:
@@ -33,14 +41,17 @@ def lock_folder(folder_id: int) -> Page:
     return Page.objects.select_for_update().get(pk=folder_id)
 
 
-def insert(parent: Page, messages: Sequence[EmailMessagePage], hashes: Sequence[str]) -> None:
+def insert(parent: Page, messages: Sequence[Values], hashes: Sequence[str]) -> list[int]:
     """Insert `messages` as the last children of `parent`, which `lock_folder` gave.
 
     Fills in everything that a page has beside its message: title, slug, place, dates, keys.
 
     Args:
-        messages: unsaved, with all archived fields set.
+        messages: values of all archived fields, and of the title.
         hashes: the SHA-256 of each message's original.
+
+    Returns:
+        The pages' keys.
 
     Raises:
         FolderFull: `parent` cannot hold so many more.
@@ -49,47 +60,50 @@ def insert(parent: Page, messages: Sequence[EmailMessagePage], hashes: Sequence[
     if last + len(messages) > _MAX_CHILDREN:
         raise FolderFull(folder=parent.title)
     now = timezone.now()
-    content_type = ContentType.objects.get_for_model(EmailMessagePage)
-    slugs = _slugs(parent, [message.title for message in messages], hashes)
-    for step, (message, slug) in enumerate(zip(messages, slugs, strict=True), last + 1):
-        message.path = Page._get_path(parent.path, parent.depth + 1, step)
-        message.depth = parent.depth + 1
-        message.numchild = 0
-        message.slug = slug
-        message.url_path = f"{parent.url_path}{slug}/"
-        message.draft_title = message.title
-        message.content_type = content_type
-        message.locale_id = parent.locale_id
-        message.translation_key = uuid.uuid4()
-        message.live = True
-        message.first_published_at = message.last_published_at = now
-    _insert_rows(messages)
-    Page.objects.filter(pk=parent.pk).update(numchild=F("numchild") + len(messages))
-
-
-def _insert_rows(messages: Sequence[EmailMessagePage]) -> None:
-    # bulk_create refuses inherited models, so both tables are filled one after the other.
-    base_fields = [f for f in Page._meta.local_concrete_fields if not f.primary_key]
-    bases = [
-        Page(**{f.attname: getattr(message, f.attname) for f in base_fields})
-        for message in messages
+    alike = {field.attname: field.get_default() for field in _PAGE_FIELDS}
+    alike |= {
+        "depth": parent.depth + 1,
+        "content_type_id": ContentType.objects.get_for_model(EmailMessagePage).pk,
+        "locale_id": parent.locale_id,
+        "live": True,
+        "first_published_at": now,
+        "last_published_at": now,
+    }
+    slugs = _slugs(parent, [message["title"] for message in messages], hashes)
+    paths = [
+        Page._get_path(parent.path, parent.depth + 1, step)
+        for step in range(last + 1, last + 1 + len(messages))
     ]
-    Page.objects.bulk_create(bases)
-    for message, base in zip(messages, bases, strict=True):
-        message.pk = message.id = base.pk
-        message.page_ptr_id = base.pk
-        message._state.adding = False
-    insert_inherited(EmailMessagePage, messages)
-
-
-def insert_inherited(model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Insert only the rows of `model`'s own table; those of its parents are there already."""
-    fields = list(model._meta.local_concrete_fields)
-    size = connection.ops.bulk_batch_size(fields, list(rows)) or len(rows)
-    for start in range(0, len(rows), size):
-        query = InsertQuery(model)
-        query.insert_values(fields, list(rows[start : start + size]))
-        query.get_compiler(connection=connection).execute_sql()
+    rows.insert(
+        Page,
+        _PAGE_NAMES,
+        [
+            _PAGE_VALUES(
+                alike
+                | {
+                    "path": path,
+                    "slug": slug,
+                    "url_path": f"{parent.url_path}{slug}/",
+                    "title": message["title"],
+                    "draft_title": message["title"],
+                    "translation_key": uuid.uuid4(),
+                }
+            )
+            for message, slug, path in zip(messages, slugs, paths, strict=True)
+        ],
+    )
+    found = Page.objects.filter(path__range=(paths[0], paths[-1])).values_list("path", "pk")
+    keys = dict(found)
+    rows.insert(
+        EmailMessagePage,
+        _MESSAGE_NAMES,
+        [
+            _MESSAGE_VALUES({**message, "page_ptr_id": keys[path], "listed": True})
+            for message, path in zip(messages, paths, strict=True)
+        ],
+    )
+    Page.objects.filter(pk=parent.pk).update(numchild=F("numchild") + len(messages))
+    return [keys[path] for path in paths]
 
 
 def _last_step(parent: Page) -> int:

@@ -1,112 +1,128 @@
-"""ParsedMessage -> unsaved rows. Everything that is cut to fit a column is cut here."""
+"""ParsedMessage -> values of rows. Everything that is cut to fit a column is cut here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext
 
 from ..mime.message import Address, ParsedMessage, Part
-from ..models import Attachment, EmailMessagePage, MessageReference, MessageText, Original
 from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
 from .dates import sort_time
+from .rows import Row
 
 _TITLE = 255
 _SNIPPET = 200
 # Beyond this an address list is a bomb or a mistake; the original has it whole.
 _PEOPLE = 20_000
 
+_PART = [field.name for field in fields(Part)]
+ATTACHMENT = (
+    *("message_id", "position", "section", "filename", "content_type", "disposition"),
+    *("content_id", "size", "sha256", "start", "length", "encoding"),
+)
+REFERENCE = ("message_id", "digest", "position")
+TEXT = ("id", "message_id", "scope", "subject", "people", "body")
 
-def message_record(
+
+def message_values(
     folder_id: int,
-    original: Original,
+    original_id: int,
+    size: int,
     parsed: ParsedMessage,
     received_at: datetime | None,
     now: datetime,
-) -> EmailMessagePage:
-    """Return an unsaved message with every archived field set."""
+) -> dict[str, Any]:
+    """Return every archived field of a message, and its title, by attribute name.
+
+    Args:
+        size: bytes of the original.
+    """
     sent_at = parsed.sent_at
     sender = parsed.sender or Address("", "")
-    digest = message_id_digest(parsed.message_id) if parsed.message_id else None
-    return EmailMessagePage(
-        folder_id=folder_id,
-        original=original,
-        title=_cut(_one_line(parsed.subject) or gettext("(no subject)"), _TITLE),
-        subject=parsed.subject,
-        sender_name=_cut(_one_line(sender.name), 255),
-        sender_address=_cut(sender.address, 320),
-        sent_at=sent_at.astimezone(UTC) if sent_at else None,
-        sent_offset=parsed.date_offset,
-        received_at=received_at,
-        sorted_at=sort_time(sent_at, received_at, now),
-        message_id=parsed.message_id,
-        message_id_digest=digest,
-        in_reply_to=parsed.in_reply_to,
-        references=parsed.references,
-        list_id=_cut(parsed.list_id, 255),
-        addresses={
+    return {
+        "folder_id": folder_id,
+        "original_id": original_id,
+        "title": _cut(_one_line(parsed.subject) or gettext("(no subject)"), _TITLE),
+        "subject": parsed.subject,
+        "sender_name": _cut(_one_line(sender.name), 255),
+        "sender_address": _cut(sender.address, 320),
+        "sent_at": sent_at.astimezone(UTC) if sent_at else None,
+        "sent_offset": parsed.date_offset,
+        "received_at": received_at,
+        "sorted_at": sort_time(sent_at, received_at, now),
+        "message_id": parsed.message_id,
+        "message_id_digest": message_id_digest(parsed.message_id) if parsed.message_id else None,
+        "in_reply_to": parsed.in_reply_to,
+        "references": parsed.references,
+        "list_id": _cut(parsed.list_id, 255),
+        "addresses": {
             "from": _pairs(parsed.from_),
             "reply_to": _pairs(parsed.reply_to),
             "to": _pairs(parsed.to),
             "cc": _pairs(parsed.cc),
             "bcc": _pairs(parsed.bcc),
         },
-        snippet=_cut(_one_line(parsed.text[:1000]), _SNIPPET),
-        size=original.size,
-        attachment_count=len(parsed.attachments),
-        text_source=parsed.text_source,
-        has_html=any(part.content_type == "text/html" for part in parsed.html_parts),
-        structure={
+        "snippet": _cut(_one_line(parsed.text[:1000]), _SNIPPET),
+        "size": size,
+        "attachment_count": len(parsed.attachments),
+        "text_source": parsed.text_source,
+        "has_html": any(part.content_type == "text/html" for part in parsed.html_parts),
+        "structure": {
             "header_length": parsed.header_length,
-            "text": [asdict(part) for part in parsed.text_parts],
-            "html": [asdict(part) for part in parsed.html_parts],
+            "text": [_part_values(part) for part in parsed.text_parts],
+            "html": [_part_values(part) for part in parsed.html_parts],
         },
-        defects=parsed.defects,
-    )
+        "defects": parsed.defects,
+    }
 
 
-def attachment_records(message_id: int, parts: Sequence[Part]) -> list[Attachment]:
+def attachment_rows(message_id: int, parts: Sequence[Part]) -> list[Row]:
+    """Return the columns of `ATTACHMENT`."""
     return [
-        Attachment(
-            message_id=message_id,
-            position=position,
-            section=part.section[:200],
-            filename=_cut_name(part.filename),
-            content_type=part.content_type[:255],
-            disposition=part.disposition,
-            content_id=part.content_id[:998],
-            size=part.size,
-            sha256=part.sha256,
-            start=part.start,
-            length=part.length,
-            encoding=part.encoding,
+        (
+            message_id,
+            position,
+            part.section[:200],
+            _cut_name(part.filename),
+            part.content_type[:255],
+            part.disposition,
+            part.content_id[:998],
+            part.size,
+            part.sha256,
+            part.start,
+            part.length,
+            part.encoding,
         )
         for position, part in enumerate(parts)
     ]
 
 
-def reference_records(message_id: int, parsed: ParsedMessage) -> list[MessageReference]:
+def reference_rows(message_id: int, parsed: ParsedMessage) -> list[Row]:
+    """Return the columns of `REFERENCE`."""
     return [
-        MessageReference(message_id=message_id, digest=message_id_digest(name), position=position)
+        (message_id, message_id_digest(name), position)
         for position, name in enumerate([*parsed.references, *parsed.in_reply_to])
     ]
 
 
-def text_record(message: EmailMessagePage, parsed: ParsedMessage) -> MessageText:
-    """Return the search row; its key may still have to make way for an equal one."""
-    return MessageText(
-        id=sort_key(message.sorted_at, message.pk),
-        message_id=message.pk,
-        scope=scope_of(message.folder_id),
-        subject=parsed.subject,
-        people=people_words(parsed),
-        body=parsed.text,
-    )
+def text_row(
+    message_id: int, folder_id: int, sorted_at: datetime, parsed: ParsedMessage
+) -> list[Any]:
+    """Return the columns of `TEXT`; the first, the key, may have to make way for an equal one."""
+    return [
+        sort_key(sorted_at, message_id),
+        message_id,
+        scope_of(folder_id),
+        parsed.subject,
+        people_words(parsed),
+        parsed.text,
+    ]
 
 
 def people_words(parsed: ParsedMessage) -> str:
@@ -123,6 +139,10 @@ def people_words(parsed: ParsedMessage) -> str:
             break
         words.append(entry)
     return "\n".join(words)
+
+
+def _part_values(part: Part) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in _PART}
 
 
 def _pairs(addresses: Sequence[Address]) -> list[list[Any]]:

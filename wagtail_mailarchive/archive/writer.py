@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from operator import itemgetter
+from typing import Any, Protocol
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from wagtail.models import Page
 
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
@@ -26,17 +28,24 @@ from ..models import (
     Mailbox,
     MessageReference,
     MessageText,
-    Original,
     Outcome,
+    Presence,
 )
-from . import month_counts, originals, pages, records
+from . import month_counts, originals, pages, records, rows
 from .database_errors import DATA_ERRORS, refused_for_data, worth_retrying
 from .originals import PreparedOriginal
+from .rows import Row
 
 _ATTEMPTS = 5
 
-# What becomes of one message of a batch.
-_Decided = tuple["Incoming", Original, Outcome, EmailMessagePage | None]
+_ENTRY = ("mailbox_id", "uidvalidity", "uid")
+_DECISION = (
+    *("outcome", "size", "received_at", "original_id", "message_id", "decided_at"),
+    *("reason_code", "reason_params"),
+)
+
+# What becomes of one message of a batch; the number is its original's key.
+_Decided = tuple["Incoming", int, Outcome]
 
 
 @dataclass(slots=True)
@@ -121,108 +130,102 @@ class Writer:
 
     def _write(self, batch: Sequence[Incoming]) -> None:
         self._fence()
-        rows = originals.insert([each.original for each in batch])
+        keys = originals.insert([each.original for each in batch])
         # Another account's worker may be archiving into this folder: what it holds is only
         # known for sure once its page is locked.
         parent = pages.lock_folder(self._mailbox.folder_id)
-        known = _messages_of(parent.pk, rows)
+        messages = _messages_of(parent.pk, keys.values())
         decided: list[_Decided] = []
-        new: list[tuple[EmailMessagePage, ParsedMessage]] = []
-        now = timezone.now()
+        new: dict[int, tuple[Incoming, ParsedMessage]] = {}
         for each in batch:
-            original = rows[each.original.sha256]
+            original_id = keys[each.original.sha256]
             if isinstance(each.parsed, MessageError):
-                decided.append((each, original, Outcome.QUARANTINED, None))
-            elif original.pk in known:
-                decided.append((each, original, Outcome.DUPLICATE, known[original.pk]))
+                outcome = Outcome.QUARANTINED
+            elif original_id in messages or original_id in new:
+                outcome = Outcome.DUPLICATE
             else:
-                message = records.message_record(
-                    parent.pk, original, each.parsed, each.received_at, now
-                )
-                new.append((message, each.parsed))
-                known[original.pk] = message
-                decided.append((each, original, Outcome.ARCHIVED, message))
+                outcome = Outcome.ARCHIVED
+                new[original_id] = each, each.parsed
+            decided.append((each, original_id, outcome))
+        now = timezone.now()
         if new:
-            pages.insert(parent, [m for m, _ in new], [m.original.sha256 for m, _ in new])
-            _insert_parts(new)
-            month_counts.add(parent.pk, [message.sorted_at for message, _ in new])
-        self._record(decided, now)
-        outcomes = Counter(outcome for _, _, outcome, _ in decided)
+            messages |= _insert_messages(parent, new, now)
+        self._record(decided, messages, now)
+        outcomes = Counter(outcome for _, _, outcome in decided)
         self._also(outcomes, sum(each.original.size for each in batch))
 
-    def _record(self, decided: Sequence[_Decided], now: datetime) -> None:
-        LedgerEntry.objects.bulk_create(
+    def _record(self, decided: Sequence[_Decided], messages: dict[int, int], now: datetime) -> None:
+        rows.insert(
+            LedgerEntry,
+            (*_ENTRY, *_DECISION, "seen_at", "presence"),
             [
-                LedgerEntry(
-                    mailbox=self._mailbox,
-                    uidvalidity=self._uidvalidity,
-                    uid=incoming.uid,
-                    outcome=outcome,
-                    size=original.size,
-                    received_at=incoming.received_at,
-                    original=original,
-                    message=message,
-                    decided_at=now,
-                    **_reason(incoming.parsed),
+                (
+                    self._mailbox.pk,
+                    self._uidvalidity,
+                    incoming.uid,
+                    outcome,
+                    incoming.original.size,
+                    incoming.received_at,
+                    original_id,
+                    None if outcome is Outcome.QUARANTINED else messages[original_id],
+                    now,
+                    *_reason(incoming.parsed),
+                    now,
+                    Presence.PRESENT,
                 )
-                for incoming, original, outcome, message in decided
+                for incoming, original_id, outcome in decided
             ],
-            update_conflicts=True,
-            unique_fields=["mailbox", "uidvalidity", "uid"],
-            update_fields=[
-                "outcome",
-                "size",
-                "received_at",
-                "original",
-                "message",
-                "decided_at",
-                "reason_code",
-                "reason_params",
-            ],
+            unique=_ENTRY,
+            update=_DECISION,
         )
 
 
-def _reason(parsed: ParsedMessage | MessageError) -> dict[str, object]:
-    if isinstance(parsed, MessageError):
-        return {"reason_code": parsed.code, "reason_params": parsed.params}
-    return {}
+def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, object]]:
+    return (parsed.code, parsed.params) if isinstance(parsed, MessageError) else ("", {})
 
 
-def _messages_of(folder_id: int, rows: dict[str, Original]) -> dict[int, EmailMessagePage]:
-    """Return what the folder holds already of these originals, by the original's key."""
-    found = EmailMessagePage.objects.filter(
-        folder_id=folder_id, original__in=[row.pk for row in rows.values()]
-    ).only("pk", "original_id")
-    return {message.original_id: message for message in found}
+def _messages_of(folder_id: int, original_ids: Iterable[int]) -> dict[int, int]:
+    """Return what the folder holds already of these originals: the messages' keys by theirs."""
+    found = EmailMessagePage.objects.filter(folder_id=folder_id, original__in=list(original_ids))
+    return dict(found.values_list("original_id", "pk"))
 
 
-def _insert_parts(new: Sequence[tuple[EmailMessagePage, ParsedMessage]]) -> None:
-    Attachment.objects.bulk_create(
-        [
-            row
-            for message, parsed in new
-            for row in records.attachment_records(message.pk, parsed.attachments)
-        ],
-        batch_size=1000,
-    )
-    MessageReference.objects.bulk_create(
-        [row for message, parsed in new for row in records.reference_records(message.pk, parsed)],
-        batch_size=1000,
-    )
-    texts = [records.text_record(message, parsed) for message, parsed in new]
+def _insert_messages(
+    parent: Page, new: dict[int, tuple[Incoming, ParsedMessage]], now: datetime
+) -> dict[int, int]:
+    """Insert pages for `new`, whose keys are originals'; return the pages' keys by those."""
+    values = [
+        records.message_values(
+            parent.pk, original_id, incoming.original.size, parsed, incoming.received_at, now
+        )
+        for original_id, (incoming, parsed) in new.items()
+    ]
+    keys = pages.insert(parent, values, [each.original.sha256 for each, _ in new.values()])
+    moments = [each["sorted_at"] for each in values]
+    attachments: list[Row] = []
+    references: list[Row] = []
+    texts: list[list[Any]] = []
+    for key, moment, (_, parsed) in zip(keys, moments, new.values(), strict=True):
+        attachments += records.attachment_rows(key, parsed.attachments)
+        references += records.reference_rows(key, parsed)
+        texts.append(records.text_row(key, parent.pk, moment, parsed))
+    rows.insert(Attachment, records.ATTACHMENT, attachments)
+    rows.insert(MessageReference, records.REFERENCE, references)
     _make_keys_unique(texts)
     # In order, because FTS5 is quickest where its keys rise.
-    MessageText.objects.bulk_create(sorted(texts, key=lambda row: row.pk))
+    rows.insert(MessageText, records.TEXT, sorted(texts, key=itemgetter(0)))
+    month_counts.add(parent.pk, moments)
+    return dict(zip(new, keys, strict=True))
 
 
-def _make_keys_unique(texts: Sequence[MessageText]) -> None:
+def _make_keys_unique(texts: Sequence[list[Any]]) -> None:
     """Count keys up that are taken: another message of the same second, 2^20 pages away."""
     taken = set(
-        MessageText.objects.filter(pk__in=[row.pk for row in texts]).values_list("pk", flat=True)
+        MessageText.objects.filter(pk__in=[row[0] for row in texts]).values_list("pk", flat=True)
     )
     for row in texts:
-        while row.pk in taken:
-            row.pk += 1
-            if MessageText.objects.filter(pk=row.pk).exists():
-                taken.add(row.pk)
-        taken.add(row.pk)
+        while row[0] in taken:
+            row[0] += 1
+            if MessageText.objects.filter(pk=row[0]).exists():
+                taken.add(row[0])
+        taken.add(row[0])
