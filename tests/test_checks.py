@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -24,7 +25,9 @@ from wagtail_mailarchive.checks.site import (
     check_full_text,
     check_page_model,
 )
+from wagtail_mailarchive.conf import ArchiveSettings
 
+ROOT = Path(__file__).resolve().parents[1]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 GOOD: dict[str, Any] = {
     "ENCRYPTION_KEYS": [KEY],
@@ -361,12 +364,17 @@ def test_databases_are_not_touched_unless_asked_for() -> None:
 
 
 def test_every_code_is_documented() -> None:
-    root = Path(__file__).resolve().parents[1]
     used = set()
-    for module in (root / "wagtail_mailarchive" / "checks").glob("*.py"):
+    for module in (ROOT / "wagtail_mailarchive" / "checks").glob("*.py"):
         used |= set(re.findall(r"\b[EW]0[0-3]\d\b", module.read_text()))
-    documented = set(
-        re.findall(r"\b[EW]0[0-3]\d\b", (root / "docs" / "reference" / "checks.md").read_text())
-    )
 
-    assert used == documented
+    page = (ROOT / "docs" / "reference" / "checks.md").read_text()
+    assert used == set(re.findall(r"\b[EW]0[0-3]\d\b", page))
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text()
+
+    assert {field.name for field in fields(ArchiveSettings)} == set(
+        re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE)
+    )

@@ -5,6 +5,7 @@ The steps are read out of README.md, so that it cannot say what was not tried.
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import shutil
@@ -82,6 +83,18 @@ def test_the_sdist_holds_what_it_takes_to_test_it(dist: Path) -> None:
     assert {"Makefile", "README.md", "LICENSE", "setup.cfg", "tests/settings.py"} <= held
     assert "tests/servers/dovecot.py" in held
     assert not [name for name in held if "__pycache__" in name or "sqlite3" in name]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lists = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    lines = [line.strip() for text in lists for line in text.splitlines() if line.strip()]
+    names = {re.split(r"[\[<>=~ ]", line)[0] for line in lines} - {"wagtail-mailarchive"}
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text()
+
+    assert "Django" in names
+    assert [name for name in sorted(names) if not re.search(rf"\| [^|]*\b{name}\b", page)] == []
 
 
 # -- the README's steps ----------------------------------------------------------------------
