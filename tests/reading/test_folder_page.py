@@ -294,6 +294,22 @@ def test_the_sites_own_base_template_is_used(client: Client, settings: Any, tmp_
         assert "<html" not in shown
 
 
+def test_a_site_overrides_one_block(client: Client, settings: Any, tmp_path: Any) -> None:
+    own = tmp_path / "wagtail_mailarchive" / "email_folder_page.html"
+    own.parent.mkdir()
+    own.write_text(
+        '{% extends "wagtail_mailarchive/email_folder_page.html" %}'
+        "{% block mailarchive_search %}{{ block.super }}<p>Our hint</p>{% endblock %}"
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    folder = factories.folder()
+    factories.archive(folder, factories.raw("Whole subject"))
+    shown = client.get(folder.url).content.decode()
+    assert "Our hint" in shown
+    assert "Search this folder" in shown
+    assert "Whole subject" in shown
+
+
 def test_no_script_and_no_style_stand_in_the_page(client: Client) -> None:
     folder = factories.folder()
     (message,) = factories.archive(folder, mail.html())

@@ -56,8 +56,10 @@ def shown_to(user: User | None, folder: EmailFolderPage) -> str:
 def test_without_an_account() -> None:
     folder = factories.folder()
     assert "No mail account is connected to this folder yet." in shown_to(None, folder)
-    assert "Settings" not in shown_to(None, folder)
-    assert "Connect one in the admin" in shown_to(factories.superuser(), folder)
+    assert "onnect" not in shown_to(None, folder).replace("is connected", "")
+    assert "Ask an administrator to connect one." in shown_to(publisher(folder), folder)
+    boss = shown_to(factories.superuser(), folder)
+    assert f'/accounts/new/?folder={folder.pk}">Connect a mail account</a>' in boss
 
 
 def test_never_fetched() -> None:

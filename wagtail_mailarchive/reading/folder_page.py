@@ -57,7 +57,12 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         {
             "address": address,
             "parent": _shown_parent(page, request),
-            "condition": condition_of(page, may_fetch=may_fetch, is_empty=not months),
+            "condition": condition_of(
+                page,
+                may_fetch=may_fetch,
+                may_connect=request.user.is_superuser,
+                is_empty=not months,
+            ),
             "fetch_address": route_address(page, request, "fetch"),
             "query": query,
             "max_query": MAX_QUERY,

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext, ngettext
 
 from ..models import EmailFolderPage, FetchRun, MailAccount, RunStatus, WorkerHeartbeat
@@ -31,6 +32,7 @@ class State:
 
     Attributes:
         step: what to do about it; "" where nothing has to be done.
+        address: where to do it, "" if there is no such page.
         command: to be typed on the server; "" if none.
         done, whole: messages, for a progress bar; `whole` is 0 where the sum is not known.
     """
@@ -38,6 +40,7 @@ class State:
     tone: Tone
     sentence: str
     step: str = ""
+    address: str = ""
     command: str = ""
     done: int = 0
     whole: int = 0
@@ -62,11 +65,14 @@ def fetchable_accounts(folder: EmailFolderPage) -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(folder=folder, enabled=True)
 
 
-def condition_of(folder: EmailFolderPage, *, may_fetch: bool, is_empty: bool) -> Condition:
+def condition_of(
+    folder: EmailFolderPage, *, may_fetch: bool, may_connect: bool, is_empty: bool
+) -> Condition:
     """Return what to say of `folder`, in four questions to the database at most.
 
     Args:
         may_fetch: whether the reader may fetch, and so is told of reasons.
+        may_connect: whether the reader manages mail accounts.
         is_empty: whether the reader sees no message in it.
     """
     runs_of = FetchRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
@@ -87,7 +93,7 @@ def condition_of(folder: EmailFolderPage, *, may_fetch: bool, is_empty: bool) ->
 
     states: list[State] = []
     if not accounts:
-        states.append(_no_account(may_fetch=may_fetch))
+        states.append(_no_account(folder, may_fetch=may_fetch, may_connect=may_connect))
     elif not enabled:
         states.append(_switched_off(may_fetch=may_fetch))
     else:
@@ -106,16 +112,22 @@ def condition_of(folder: EmailFolderPage, *, may_fetch: bool, is_empty: bool) ->
     return Condition(states, checked_at, can_fetch=may_fetch and len(active) < len(enabled))
 
 
-def _no_account(*, may_fetch: bool) -> State:
-    step = gettext(
-        "Connect one in the admin, under Settings, Mail accounts; "
-        "if you do not see that, ask an administrator."
-    )
-    return State(
-        Tone.NOTE,
-        gettext("No mail account is connected to this folder yet."),
-        step if may_fetch else "",
-    )
+def _no_account(folder: EmailFolderPage, *, may_fetch: bool, may_connect: bool) -> State:
+    sentence = gettext("No mail account is connected to this folder yet.")
+    if may_connect:
+        address = _account_form(folder)
+        return State(Tone.NOTE, sentence, gettext("Connect a mail account"), address)
+    if may_fetch:
+        return State(Tone.NOTE, sentence, gettext("Ask an administrator to connect one."))
+    return State(Tone.NOTE, sentence)
+
+
+def _account_form(folder: EmailFolderPage) -> str:
+    try:
+        return f"{reverse('mailarchive_accounts:add')}?folder={folder.pk}"
+    except NoReverseMatch:
+        # Some sites serve Wagtail's admin from another host.
+        return ""
 
 
 def _switched_off(*, may_fetch: bool) -> State:
@@ -188,5 +200,5 @@ def _no_worker() -> State:
         Tone.WARNING,
         gettext("No worker is running, so no mail is fetched."),
         gettext("Start one on the server:"),
-        WORKER_COMMAND,
+        command=WORKER_COMMAND,
     )
