@@ -136,7 +136,9 @@ WAGTAIL_SITE_NAME = "Tidemark intranet"
 WAGTAILADMIN_BASE_URL = f"http://localhost:{PORT}"
 WAGTAIL_FRONTEND_LOGIN_URL = "/sign-in/"
 WAGTAILDOCS_EXTENSIONS = ["pdf", "txt", "docx", "odt"]
+# The demo asks nothing of the internet.
 WAGTAIL_ENABLE_UPDATE_CHECK = False
+WAGTAIL_GRAVATAR_PROVIDER_URL = None
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"

@@ -53,9 +53,9 @@ class WorkspacePage(IntranetPage):
 class PersonalPage(IntranetPage):
     """One colleague's pages.
 
-    Any page type may go below it, yet email folders are refused: it is not among the site's
-    WORKSPACE_PAGE_TYPES.
+    Nothing here refuses email folders; they are refused because the setting WORKSPACE_PAGE_TYPES
+    does not name this type.
     """
 
     template = "intranet/workspace_page.html"
-    parent_page_types = ["intranet.HomePage"]
+    parent_page_types = ["intranet.HomePage", "intranet.PersonalPage"]
