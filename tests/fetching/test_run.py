@@ -440,3 +440,30 @@ def test_waiting_messages_are_those_present_and_undecided(
     for uid, values in entries.items():
         LedgerEntry.objects.create(**{"mailbox": mailbox, "uidvalidity": 7, "uid": uid} | values)
     assert listing.waiting_uids(mailbox, 7) == [1, 5]
+
+
+def test_an_account_given_another_folder_archives_there_from_then_on(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, folder: EmailFolderPage
+) -> None:
+    deliver(dovecot, mail_user, 2)
+    fetch(account)
+    account.folder = factories.folder()
+    account.save()
+    deliver(dovecot, mail_user, 1)
+    assert fetch(account).run.archived == 1
+    assert (folder.messages.count(), account.folder.messages.count()) == (2, 1)
+
+
+def test_progress_is_known_while_a_run_goes_on(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_MESSAGES", 2)
+    deliver(dovecot, mail_user, 5)
+    seen: list[tuple[int, int, int, str]] = []
+
+    def look(current: FetchRun) -> None:
+        current.refresh_from_db()
+        seen.append((current.archived, current.waiting, current.on_server, current.current_mailbox))
+
+    fetch_now(account, after_batch=look)
+    assert seen == [(2, 3, 5, "INBOX"), (4, 1, 5, "INBOX"), (5, 0, 5, "INBOX")]

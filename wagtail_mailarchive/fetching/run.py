@@ -32,7 +32,7 @@ from . import lease as leases
 from .lease import HeldLease
 from .listing import update_ledger, waiting_uids
 from .pipeline import batches
-from .tally import tally
+from .tally import on_server, tally
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -144,7 +144,8 @@ class _Pass:
 
     def _work_on_mailbox(self, source: Source, parser: ParserProcess, name: str) -> None:
         FetchRun.objects.filter(pk=self._run.pk).update(current_mailbox=name)
-        mailbox, _ = Mailbox.objects.get_or_create(
+        # An account that was given another folder archives there from now on.
+        mailbox, _ = Mailbox.objects.update_or_create(
             account=self._account, name=name, defaults={"folder_id": self._account.folder_id}
         )
         self._lease.renew()
@@ -152,7 +153,9 @@ class _Pass:
         update_ledger(source, state, mailbox, self._lease)
         writer = Writer(mailbox, state.uidvalidity, fence=self._lease.renew, also=self._count)
         uids = waiting_uids(mailbox, state.uidvalidity)
-        FetchRun.objects.filter(pk=self._run.pk).update(waiting=len(uids))
+        FetchRun.objects.filter(pk=self._run.pk).update(
+            waiting=len(uids), on_server=on_server(self._account)
+        )
         if not uids:
             return
         limit = archive_settings().MAX_MESSAGE_SIZE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from ..models import LedgerEntry, MailAccount, Mailbox, Outcome, Presence
 
@@ -33,15 +33,24 @@ class Tally:
 
 
 def tally(account: MailAccount) -> Tally:
-    """Count the ledger of `account`'s present mailboxes (two queries)."""
-    mailboxes = Mailbox.objects.filter(account=account, name__in=account.mailboxes)
-    on_server = mailboxes.aggregate(total=Sum("exists"))["total"] or 0
+    """Count the ledger of `account`'s mailboxes (two queries)."""
     rows = (
         LedgerEntry.objects.filter(
-            mailbox__in=mailboxes, presence__in=[Presence.PRESENT, Presence.REMOVAL_PENDING]
+            mailbox__in=_mailboxes(account),
+            presence__in=[Presence.PRESENT, Presence.REMOVAL_PENDING],
         )
         .values_list("outcome")
         .annotate(number=Count("pk"))
         .order_by()
     )
-    return Tally(on_server, {Outcome(outcome): number for outcome, number in rows})
+    return Tally(on_server(account), {Outcome(outcome): number for outcome, number in rows})
+
+
+def on_server(account: MailAccount) -> int:
+    """Return how many messages the last listings of `account`'s mailboxes counted."""
+    return _mailboxes(account).aggregate(total=Sum("exists"))["total"] or 0
+
+
+def _mailboxes(account: MailAccount) -> QuerySet[Mailbox]:
+    """Return those that are archived now; others may have been before."""
+    return Mailbox.objects.filter(account=account, name__in=account.mailboxes)
