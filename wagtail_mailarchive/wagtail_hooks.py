@@ -79,7 +79,7 @@ def fetch_button(
     if page.pk and page.permissions_for_user(user).can_fetch():
         yield Button(
             _("Fetch new mail"),
-            icon_name="download",
+            icon_name="mail",
             attrs=fetch_button_attrs(reverse("mailarchive_fetch_folder", args=[page.pk])),
             priority=5,
         )

@@ -101,6 +101,14 @@ def test_there_is_nothing_to_save(boss: Client, message: EmailMessagePage) -> No
     assert 'type="submit"' not in main
 
 
+def test_privacy_is_the_one_thing_offered(boss: Client, message: EmailMessagePage) -> None:
+    html = inspect(boss, message)
+    assert reverse("wagtailadmin_pages:set_privacy", args=[message.pk]) in html
+    for view in ("copy", "delete", "move", "unpublish", "lock", "unlock", "usage", "history"):
+        assert reverse(f"wagtailadmin_pages:{view}", args=[message.pk]) not in html
+    assert "ordering=ord" not in html
+
+
 @pytest.mark.parametrize("permission", ["change", "publish"])
 def test_editors_of_the_folder_may_inspect(permission: str, message: EmailMessagePage) -> None:
     editor = user_with(message.folder.get_parent(), permission)

@@ -62,7 +62,7 @@ class AccountIndexView(generic.IndexView):
         buttons.append(
             Button(
                 _("Fetch new mail"),
-                icon_name="download",
+                icon_name="mail",
                 attrs=fetch_button_attrs(address),
                 priority=15,
             )
@@ -91,9 +91,7 @@ class AccountEditView(generic.EditView):
     def header_buttons(self) -> list[Any]:
         address = reverse("mailarchive_fetch_account", args=[self.object.pk])
         return [
-            HeaderButton(
-                _("Fetch new mail"), icon_name="download", attrs=fetch_button_attrs(address)
-            )
+            HeaderButton(_("Fetch new mail"), icon_name="mail", attrs=fetch_button_attrs(address))
         ]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

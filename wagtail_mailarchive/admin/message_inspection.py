@@ -12,7 +12,9 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
+from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.menus.pages import get_page_header_buttons
+from wagtail.admin.ui.side_panels import PageStatusSidePanel
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.pages.utils import get_breadcrumbs_items_for_page
 
@@ -74,6 +76,14 @@ class MessageInspectionView(WagtailAdminTemplateMixin, TemplateView):
             attachments=list(message.attachments.all()),
             entries=self._entries(),
         )
+        # Privacy is the one thing about a message that can be set; Wagtail sets it in this panel.
+        status = PageStatusSidePanel(
+            message, self.request, show_schedule_publishing_toggle=False, live_object=message
+        )
+        # Nothing refers to a message, and its lock is not one that opens.
+        status.usage_url, status.locking_enabled = None, False
+        context["side_panels"] = MediaContainer([status])
+        context["media"] = context["side_panels"].media
         return context
 
     def _headers(self) -> list[tuple[str, list[str]]]:

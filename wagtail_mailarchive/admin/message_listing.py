@@ -97,9 +97,7 @@ class MessageIndexView(ExplorableIndexView):
             return []
         address = reverse("mailarchive_fetch_folder", args=[self.parent_page.pk])
         return [
-            HeaderButton(
-                _("Fetch new mail"), icon_name="download", attrs=fetch_button_attrs(address)
-            )
+            HeaderButton(_("Fetch new mail"), icon_name="mail", attrs=fetch_button_attrs(address))
         ]
 
     def get_base_queryset(self) -> QuerySet[EmailMessagePage]:

@@ -65,6 +65,12 @@ class MessagePermissionTester(PagePermissionTester):
         # The folder hides all its mail at once when it is unpublished.
         return False
 
+    def can_view_revisions(self) -> bool:
+        return False
+
+    def can_reorder_children(self) -> bool:
+        return False
+
     def can_set_view_restrictions(self) -> bool:
         # Wagtail asks `can_publish`, which is no here for another reason.
         return bool(super().can_publish())
