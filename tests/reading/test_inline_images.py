@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def image_address(client: Client, page: EmailMessagePage) -> str:
     text = client.get(page.url + "body/").content.decode()
+    address: str
     (address,) = re.findall(r'src="(http://testserver/mail/inline/[^"]+)"', text)
     return address
 

@@ -33,6 +33,7 @@ def frame(client: Client, page: EmailMessagePage) -> str:
     """The frame's address after a click on "Show images"."""
     text = client.post(page.url).content.decode()
     assert "Images from the internet are shown for this view." in text
+    address: str
     (address,) = re.findall(r'<iframe [^>]*src="([^"]+)"', text)
     return address
 
