@@ -90,6 +90,28 @@ def test_preview_and_aliases_have_nothing_to_work_on(
     assert state_of(message) == before
 
 
+@pytest.mark.parametrize(
+    ("view", "more"),
+    [
+        ("workflow_action", ["approve", 1]),
+        ("collect_workflow_action_data", ["approve", 1]),
+        ("confirm_workflow_cancellation", []),
+        ("revisions_view", [1]),
+        ("revisions_unschedule", [1]),
+        ("workflow_history", []),
+        ("history", []),
+    ],
+)
+def test_workflow_and_revision_views_change_nothing(
+    view: str, more: list[Any], boss: Client, message: EmailMessagePage
+) -> None:
+    before = state_of(message)
+    address = reverse(f"wagtailadmin_pages:{view}", args=[message.pk, *more])
+    for response in (boss.get(address), boss.post(address, FIELDS)):
+        assert response.status_code in (200, 302, 403, 404, 405)
+    assert state_of(message) == before
+
+
 def test_a_message_cannot_be_created(boss: Client, message: EmailMessagePage) -> None:
     before = state_of(message)
     address = reverse(
