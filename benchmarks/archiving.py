@@ -2,8 +2,8 @@
 
 The first line of standard input is a JSON object: `host`, `port`, `username`, `secret`,
 `ca_certificate`, and `again`, how often to look for new mail afterwards. "ready" is answered, any
-other line starts the clock, and the last line answered is a JSON object with the results. So
-imports are over before the clock starts, as in a worker that runs all day.
+other line starts the clock, and a JSON object with the results is answered last. So imports are
+over before the clock starts, as in a worker that runs all day.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     }
     if again:
         result["again"] = _look_again(account, again)
-    json.dump(result, sys.stdout)
+    print(json.dumps(result), flush=True)
 
 
 def _row(given: dict[str, Any]) -> dict[str, Any]:
