@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import factories
@@ -23,10 +24,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(django_db_setup: None) -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path, "These tests need Debian's chromium: apt-get install chromium"
+    contents = getattr(connection, "_test_serialized_contents", None)
     with sync_playwright() as playwright:
+        # Playwright's loop is another context, in which Django opens another connection; that one
+        # has to know, too, what to put back after each test.
+        connection._test_serialized_contents = contents  # type: ignore[attr-defined]
         # Playwright's loop makes Django believe that it is called from asynchronous code.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
