@@ -17,7 +17,6 @@ from typing import Any
 
 from django.conf import settings
 
-from .exceptions import ConfigurationError
 from .sources.base import Reach
 
 SETTING = "WAGTAIL_MAILARCHIVE"
@@ -71,21 +70,21 @@ class ArchiveSettings:
         )
 
 
+_NAMES = frozenset(field.name for field in fields(ArchiveSettings))
+
+
 def archive_settings() -> ArchiveSettings:
     """Return the site's settings as they are now.
 
-    Raises:
-        ConfigurationError: the dictionary holds a name that is no setting.
+    What is no setting is left to the system checks to tell of; were it an error here, it would
+    end them before they can.
     """
-    given: Mapping[str, Any] = getattr(settings, SETTING, {})
-    unknown = unknown_names(given)
-    if unknown:
-        raise ConfigurationError(
-            setting=SETTING, problem=f"{', '.join(unknown)} is not one of its names"
-        )
-    return ArchiveSettings(**given)
+    given = getattr(settings, SETTING, {})
+    if not isinstance(given, Mapping):
+        return ArchiveSettings()
+    return ArchiveSettings(**{name: given[name] for name in given if name in _NAMES})
 
 
 def unknown_names(given: Mapping[str, Any]) -> list[str]:
     """Return the names in `given` that are no settings, sorted."""
-    return sorted(set(given) - {field.name for field in fields(ArchiveSettings)})
+    return sorted(set(given) - _NAMES)

@@ -99,3 +99,21 @@ def test_an_empty_folder_with_an_account_is_not_deleted() -> None:
     folder = factories.folder()
     factories.account(folder)
     assert not folder.permissions_for_user(factories.superuser()).can_delete()
+
+
+def test_saving_an_old_copy_of_a_folder_keeps_what_a_fetch_added_meanwhile() -> None:
+    folder = factories.folder()
+    stale = EmailFolderPage.objects.get(pk=folder.pk)
+    factories.archive(folder, factories.raw(), factories.raw())
+    stale.title = "Renamed by an editor"
+    stale.save()
+    assert not any(Page.find_problems())
+    stale.save_revision().publish()
+    EmailFolderPage.objects.get(pk=folder.pk).get_latest_revision_as_object().save()
+    assert Page.objects.get(pk=folder.pk).numchild == 2
+    assert not any(Page.find_problems())
+
+
+def test_a_name_that_is_no_page_type_allows_nothing(settings: Settings) -> None:
+    use(settings, WORKSPACE_PAGE_TYPES=["site.Nope", "nonsense"])
+    assert not EmailFolderPage.can_create_at(factories.workspace())

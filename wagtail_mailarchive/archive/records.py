@@ -15,9 +15,9 @@ from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
 from .dates import sort_time
 from .rows import Row
+from .snippet import snippet
 
 _TITLE = 255
-_SNIPPET = 200
 # Beyond this an address list is a bomb or a mistake; the original has it whole.
 _PEOPLE = 20_000
 
@@ -68,7 +68,7 @@ def message_values(
             "cc": _pairs(parsed.cc),
             "bcc": _pairs(parsed.bcc),
         },
-        "snippet": _cut(_one_line(parsed.text[:1000]), _SNIPPET),
+        "snippet": snippet(parsed.text),
         "size": size,
         "attachment_count": len(parsed.attachments),
         "text_source": parsed.text_source,

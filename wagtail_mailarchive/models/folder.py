@@ -8,7 +8,6 @@ from django.db import models, transaction
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, HelpPanel
-from wagtail.coreutils import resolve_model_string
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
 from wagtail.url_routing import RouteResult
 
@@ -71,11 +70,15 @@ class EmailFolderPage(RoutedPage, Page):
         names = archive_settings().WORKSPACE_PAGE_TYPES
         if names is None:
             return list(get_page_models())
-        return [resolve_model_string(name, cls._meta.app_label) for name in names]
+        # A system check tells of names that mean no page type; here they allow nothing.
+        by_name = {model._meta.label_lower: model for model in get_page_models()}
+        return [by_name[name.lower()] for name in names if name.lower() in by_name]
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> Any:
         is_new = self._state.adding
+        if not is_new:
+            self._take_place_from_database()
         result = super().save(*args, **kwargs)
         if is_new:
             # Before the first fetch, by whatever route the folder came to be.
@@ -95,6 +98,13 @@ class EmailFolderPage(RoutedPage, Page):
         if self.pk:
             return {"type": BaseViewRestriction.NONE}
         return {"type": _restriction_type(), "groups": []}
+
+    def _take_place_from_database(self) -> None:
+        """Saving an editor's copy must not undo what a fetch did to the tree meanwhile."""
+        place = Page.objects.select_for_update().filter(pk=self.pk)
+        for each in place.values("path", "depth", "numchild", "url_path"):
+            for name, value in each.items():
+                setattr(self, name, value)
 
     def _apply_default_privacy(self) -> None:
         kind = _restriction_type()
