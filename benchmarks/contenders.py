@@ -95,7 +95,15 @@ class DjangoMailbox:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         installed = subprocess.run(
-            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "django-mailbox"],
+            [
+                folder / "bin" / "python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "django-mailbox",
+                "Django",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -109,7 +117,8 @@ class DjangoMailbox:
         """Return seconds and messages. It marks what it has read as deleted."""
         with TemporaryDirectory(dir=scratch) as name:
             done = subprocess.run(
-                [self._python, Path(__file__).with_name("django_mailbox_peer.py"), name],
+                # -P: our module "mailbox" must not stand in for Python's.
+                [self._python, "-P", Path(__file__).with_name("django_mailbox_peer.py"), name],
                 input=json.dumps(_reached(endpoint)),
                 stdout=subprocess.PIPE,
                 text=True,

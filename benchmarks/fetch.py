@@ -92,7 +92,7 @@ def _look_through(server: Dovecot, endpoint: Endpoint) -> None:
     with IMAPClient("127.0.0.1", server.imap, ssl=False) as client:
         client.login(endpoint.username, endpoint.secret)
         client.select_folder("INBOX")
-        client.fetch("1:*", ["RFC822.SIZE", "INTERNALDATE", "FLAGS"])
+        client.fetch(client.search(), ["RFC822.SIZE", "INTERNALDATE", "FLAGS"])
 
 
 # -- what is measured in every round ---------------------------------------------------------
