@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models import ProtectedError
 from django.http import Http404
 from django.test import RequestFactory
 from pytest_django import Settings
@@ -10,7 +11,14 @@ from wagtail.models import Page, PageViewRestriction
 
 from tests import factories
 from tests.site.models import PersonalPage, WorkspacePage
-from wagtail_mailarchive.models import EmailFolderPage
+from wagtail_mailarchive.fetching import schedule
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    LedgerEntry,
+    Mailbox,
+    Outcome,
+    Trigger,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -95,10 +103,26 @@ def test_a_folder_is_never_copied_nor_deleted_with_mail_in_it() -> None:
     assert folder.permissions_for_user(admin).can_move()
 
 
-def test_an_empty_folder_with_an_account_is_not_deleted() -> None:
+def test_an_empty_folder_is_deleted_once_its_account_is_removed() -> None:
     folder = factories.folder()
-    factories.account(folder)
+    account = factories.account(folder)
+    schedule.request_fetch(account, trigger=Trigger.HAND)
+    Mailbox.objects.create(account=account, folder=folder, name="INBOX")
+    admin = factories.superuser()
+    assert not folder.permissions_for_user(admin).can_delete()
+    account.delete()
+    assert folder.permissions_for_user(admin).can_delete()
+    folder.delete()
+    assert not EmailFolderPage.objects.filter(pk=folder.pk).exists()
+
+
+def test_a_folder_that_holds_only_quarantined_mail_is_not_deleted() -> None:
+    folder = factories.folder()
+    mailbox = Mailbox.objects.create(account=None, folder=folder, name="INBOX")
+    LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=1, uid=1, outcome=Outcome.QUARANTINED)
     assert not folder.permissions_for_user(factories.superuser()).can_delete()
+    with pytest.raises(ProtectedError):
+        folder.delete()
 
 
 def test_saving_an_old_copy_of_a_folder_keeps_what_a_fetch_added_meanwhile() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -70,19 +71,25 @@ def test_revisions_copies_aliases_translations_and_moves_are_refused(
     message: EmailMessagePage, folder: EmailFolderPage
 ) -> None:
     other = factories.folder()
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         message.save_revision,
         message.copy,
         message.create_alias,
         lambda: message.copy_for_translation(message.locale),
         lambda: message.move(other),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(MessageIsReadOnly):
             attempt()
     assert not message.can_move_to(other)
 
 
 def test_unpublishing_is_mirrored_for_counts(message: EmailMessagePage) -> None:
+    message.unpublish()
+    assert not EmailMessagePage.objects.get(pk=message.pk).listed
+    message.live = True
+    message.save(update_fields=["live"])
+    assert EmailMessagePage.objects.get(pk=message.pk).listed
     message.unpublish()
     message = EmailMessagePage.objects.get(pk=message.pk)
     assert (message.live, message.listed) == (False, False)

@@ -16,7 +16,9 @@ def test_document_says_its_language_direction_title_and_charset() -> None:
     assert parser.root is not None
     assert parser.body is not None
     assert html.startswith("<!DOCTYPE html>")
-    assert parser.root.attributes == {"lang": "ar", "dir": "rtl"}
+    assert parser.root.attributes == {"lang": "ar"}
+    # Not on the root: there "auto" would read the title, which is not the mail's text.
+    assert parser.body.attributes == {"dir": "rtl"}
     assert [each.text() for each in parser.css("title")] == ["Re: <b>&"]
     assert [each.attributes for each in parser.css("meta[charset]")] == [{"charset": "utf-8"}]
     assert parser.body.inner_html == "<div>x</div>\n\n"

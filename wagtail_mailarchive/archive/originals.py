@@ -232,7 +232,7 @@ def _store(alias: str, sha256: str, chunks: Sequence[bytes]) -> None:
             storage.save_durably(name, chunks)
             return
         if not storage.exists(name):
-            saved = storage.save(name, io.BytesIO(b"".join(chunks)))  # type: ignore[arg-type]
+            saved = storage.save(name, io.BytesIO(b"".join(chunks)))
             if saved != name:
                 storage.delete(saved)
         digest = hashlib.sha256()

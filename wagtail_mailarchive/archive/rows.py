@@ -42,7 +42,7 @@ def insert(
         return
     fields = _fields(model, names)
     adapted = list(_adapted(fields, rows))
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(_quoted(field) for field in fields)
     target = f"{connection.ops.quote_name(model._meta.db_table)} ({columns})"
     if connection.vendor == "postgresql" and not unique:
         _copy(target, fields, adapted)
@@ -90,11 +90,10 @@ def _adapter(field: Field[Any, Any]) -> _Adapt | None:
 
 
 def _conflict(model: type[Model], unique: tuple[str, ...], update: tuple[str, ...]) -> str:
-    quote = connection.ops.quote_name
-    target = ", ".join(quote(field.column) for field in _fields(model, unique))
+    target = ", ".join(_quoted(field) for field in _fields(model, unique))
     if not update:
         return f"ON CONFLICT ({target}) DO NOTHING"
-    columns = [quote(field.column) for field in _fields(model, update)]
+    columns = [_quoted(field) for field in _fields(model, update)]
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
     return f"ON CONFLICT ({target}) DO UPDATE SET {changes}"
 
@@ -110,3 +109,8 @@ def _copy(target: str, fields: Sequence[Field[Any, Any]], rows: Sequence[Row]) -
                 copy.set_types([field.db_type(connection) for field in fields])
             for row in rows:
                 copy.write_row(row)
+
+
+def _quoted(field: Field[Any, Any]) -> str:
+    """Return the column's name, quoted; a concrete field always has one."""
+    return connection.ops.quote_name(str(field.column))

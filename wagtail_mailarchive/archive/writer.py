@@ -180,7 +180,7 @@ class Writer:
         )
 
 
-def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, object]]:
+def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, str | int]]:
     return (parsed.code, parsed.params) if isinstance(parsed, MessageError) else ("", {})
 
 

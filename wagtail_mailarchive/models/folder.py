@@ -133,13 +133,14 @@ class EmailFolderPage(RoutedPage, Page):
 def folders_with_mail(page: Page) -> models.QuerySet[EmailFolderPage]:
     """Return the folders at or below `page` that keep it from being deleted."""
     from .account import MailAccount
-    from .mailbox import Mailbox
-    from .run import FetchRun
+    from .ledger import LedgerEntry
 
-    protecting = models.Q(numchild__gt=0)
-    for protector in (MailAccount, Mailbox, FetchRun):
-        of_folder = protector._default_manager.filter(folder=models.OuterRef("pk"))
-        protecting |= models.Q(models.Exists(of_folder))
+    this = models.OuterRef("pk")
+    protecting = (
+        models.Q(numchild__gt=0)
+        | models.Q(models.Exists(MailAccount.objects.filter(folder=this)))
+        | models.Q(models.Exists(LedgerEntry.objects.filter(mailbox__folder=this)))
+    )
     folders: models.QuerySet[EmailFolderPage] = EmailFolderPage.objects.all()
     return folders.filter(protecting, path__startswith=page.path)
 

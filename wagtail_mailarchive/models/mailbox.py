@@ -1,6 +1,7 @@
 """`Mailbox`: one mailbox of an account as last seen; the ledger's rows hang on it.
 
-It outlives its account: removing an account keeps its mail and what the ledger knows of it.
+It outlives its account: removing an account keeps its mail and what the ledger knows of it. It
+goes with its folder, but entries of the ledger keep both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Mailbox(models.Model):
     account = models.ForeignKey(
         "MailAccount", null=True, on_delete=models.SET_NULL, related_name="known_mailboxes"
     )
-    folder = models.ForeignKey("EmailFolderPage", on_delete=models.PROTECT, related_name="+")
+    folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=500)
     uidvalidity = models.BigIntegerField(null=True)
     uidnext = models.BigIntegerField(null=True)

@@ -165,6 +165,8 @@ class EmailMessagePage(RoutedPage, Page):
             if getattr(self, field.attname) != getattr(stored, field.attname):
                 raise MessageChangeRefused
         self.listed = self.live
+        if kwargs.get("update_fields") is not None and "live" in kwargs["update_fields"]:
+            kwargs["update_fields"] = [*kwargs["update_fields"], "listed"]
         # Validation is for what people type; the stored fields were checked just now.
         kwargs["clean"] = False
         return super().save(*args, **kwargs)

@@ -14,7 +14,8 @@ CHUNK_SIZE = 1024 * 1024
 DATABASE = ""
 
 
-class Original(models.Model):
+# Wagtail brings no types, so the manager of messages that refer here cannot be told.
+class Original(models.Model):  # type: ignore[django-manager-missing]
     """Header of one original.
 
     Attributes:

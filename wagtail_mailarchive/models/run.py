@@ -44,7 +44,7 @@ class FetchRun(models.Model):
         "MailAccount", null=True, on_delete=models.SET_NULL, related_name="runs"
     )
     account_name = models.CharField(max_length=120)
-    folder = models.ForeignKey("EmailFolderPage", on_delete=models.PROTECT, related_name="+")
+    folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="+")
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"

@@ -53,12 +53,12 @@ def document(
     """
     language = f' lang="{escape(lang)}"' if lang else ""
     return (
-        f'<!DOCTYPE html>\n<html{language} dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html{language}>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(title)}</title>\n<style>{_BASE_STYLE}</style>\n</head>\n"
-        f"<body>{sanitized_html}</body>\n</html>\n"
+        f'<body dir="{direction}">{sanitized_html}</body>\n</html>\n'
     )
 
 
