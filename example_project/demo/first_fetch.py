@@ -39,8 +39,10 @@ def fetch(check: Callable[[], None]) -> None:
 
 def _progress(runs: list[FetchRun]) -> str:
     whole = sum(run.on_server for run in runs)
+    if not whole:
+        return "  Waiting for the worker ..."
     done = whole - sum(run.waiting for run in runs)
-    filled = 30 * done // whole if whole else 0
+    filled = 30 * done // whole
     return f"  [{'#' * filled:<30}] {done} of {whole} messages"
 
 
