@@ -65,7 +65,7 @@ def _end(children: list[Child]) -> None:
 def _run(options: Options, children: list[Child]) -> None:
     chosen.check_ports(options)
     os.environ.update(options.environment())
-    is_first = not (options.var / "keys.json").exists()
+    is_first = not (options.var / "passwords.json").exists()
     _say("Preparing the intranet and its mail ..." if is_first else "Starting ...")
     passwords = _prepare(options)
 
