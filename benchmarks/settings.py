@@ -16,7 +16,7 @@ from tests.settings import WAGTAIL_MAILARCHIVE as TEST_ARCHIVE
 
 DEBUG = False
 LOGGING_CONFIG = None
-DATABASES: dict[str, Any] = {"default": json.loads(os.environ["BENCH_DATABASE"])}
+DATABASES = {"default": json.loads(os.environ["BENCH_DATABASE"])}
 INSTALLED_APPS = [*TEST_APPS]
 if "postgresql" in DATABASES["default"]["ENGINE"]:
     INSTALLED_APPS.append("django.contrib.postgres")
@@ -24,7 +24,7 @@ STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WAGTAIL_MAILARCHIVE: dict[str, Any] = dict(TEST_ARCHIVE)
+WAGTAIL_MAILARCHIVE = dict(TEST_ARCHIVE)
 if folder := os.environ.get("BENCH_ORIGINALS"):
     STORAGES["originals"] = {
         "BACKEND": "wagtail_mailarchive.archive.file_storage.DurableFileSystemStorage",
