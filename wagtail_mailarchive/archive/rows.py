@@ -44,7 +44,7 @@ def insert(
     adapted = list(_adapted(fields, rows))
     columns = ", ".join(_quoted(field) for field in fields)
     target = f"{connection.ops.quote_name(model._meta.db_table)} ({columns})"
-    if connection.vendor == "postgresql" and not unique:
+    if not unique and _can_copy():
         _copy(target, fields, adapted)
         return
     conflict = _conflict(model, unique, update) if unique else ""
@@ -96,6 +96,14 @@ def _conflict(model: type[Model], unique: tuple[str, ...], update: tuple[str, ..
     columns = [_quoted(field) for field in _fields(model, update)]
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
     return f"ON CONFLICT ({target}) DO UPDATE SET {changes}"
+
+
+def _can_copy() -> bool:
+    if connection.vendor != "postgresql":
+        return False
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    return is_psycopg3
 
 
 def _copy(target: str, fields: Sequence[Field[Any, Any]], rows: Sequence[Row]) -> None:
