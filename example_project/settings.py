@@ -3,8 +3,10 @@
 Environment variables, all optional:
 
     DEMO_VAR        folder of the database, logs and keys; example_project/var by default
-    DATABASE_URL    postgresql://user:password@host:port/name instead of SQLite
-    REDIS_URL       redis://host:port/0: the task queue lies there instead of in the database
+    DATABASE_URL    postgresql://user:password@host:port/name instead of SQLite; needs the extra
+                    `postgresql`
+    REDIS_URL       redis://host:port/0: the task queue lies there instead of in the database;
+                    needs `pip install redis`
     DEMO_PORT       port of the web server; 8000 by default
     DEMO_MAIL_PORT  port of the demo's mail server; 9993 by default
 """
