@@ -94,10 +94,14 @@ def _prepare(options: Options) -> dict[str, str]:
     logging.basicConfig(filename=options.var / "demo.log", filemode="w", force=True)
 
     from django.core.management import call_command
+    from django.db import OperationalError
 
     from . import content, people
 
-    call_command("migrate", interactive=False, verbosity=0)
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as error:
+        raise CannotStart(f"The database does not answer: {error}") from None
     credentials = mail_server.prepare(_mail(options))
     passwords = people.passwords(options.var)
     content.load(credentials, options.mail_port, options.port, passwords)
