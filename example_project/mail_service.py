@@ -31,7 +31,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from proxyprotocol.reader import ProxyProtocolReader
+from proxyprotocol.result import ProxyResultLocal
+from proxyprotocol.sock import SocketInfo
 from pymap.backend.maildir import Config, Login, MaildirBackend
 from pymap.backend.maildir import mailbox as maildir
 from pymap.backend.maildir.users import PasswordsFile, UsersFile
@@ -97,8 +98,13 @@ class ImapsService(IMAPService):
 
     async def start(self, stack: AsyncExitStack) -> None:
         config = self.config
-        reader = ProxyProtocolReader(config.proxy_protocol)
-        connected = reader.get_callback(IMAPServer(self.backend.login, config))
+        serve_client = IMAPServer(self.backend.login, config)
+
+        # Not by proxyprotocol's reader, as pymap does: it starts a task that nothing holds on to,
+        # so the garbage collector may end a connection in the middle of an answer.
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await serve_client(reader, writer, SocketInfo.get(writer, ProxyResultLocal()))
+
         server = await asyncio.start_server(
             connected, ADDRESS, int(config.port), ssl=config.ssl_context
         )
