@@ -91,7 +91,11 @@ def test_an_address_dies_within_minutes(monkeypatch: pytest.MonkeyPatch) -> None
     assert fetch(address).status_code == 404
 
 
-@pytest.mark.parametrize("token", ["x", "a:b:c", "-", "%00", signing.dumps([1, 0, None, []])])
+@pytest.mark.parametrize(
+    "token",
+    ["x", "a:b:c", "-", "%00", signing.dumps([1, 0, None, []])],
+    ids=["word", "three parts", "dash", "NUL", "signed for something else"],
+)
 def test_a_forged_address_is_not_found(token: str) -> None:
     factories.archive(factories.folder(), mail.html())
     assert fetch(f"/mail/inline/{token}/").status_code == 404
