@@ -13,6 +13,7 @@ from ..models import Attachment, EmailMessagePage, MessageText
 from . import remote_images
 from .addresses import page_address, route_address
 from .downloads import download_name
+from .frame_height import frame_height
 from .html_body import HtmlBody, Problem, html_body
 from .html_document import FRAME_SANDBOX, document, frame_headers
 from .inline_images import InlineImageAddresses
@@ -74,6 +75,7 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "blocked_remote": shows_html and html is not None and html.blocked_remote,
             "shows_remote": wish is not None,
             "frame_address": frame_address,
+            "frame_height": frame_height(html.html) if html is not None else "",
             "text": None if shows_html else text_as_html(_text(page)),
             "attachments": [_attachment_row(page, request, each) for each in attachments],
             "original_address": route_address(page, request, "original"),
