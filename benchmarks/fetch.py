@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import statistics
 import sys
 from collections import defaultdict
@@ -240,6 +241,8 @@ def main() -> None:
         help="folder that keeps the mailboxes between two runs (%(default)s)",
     )
     given = parser.parse_args()
+    # Being ended by another program must end the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before the end"))
     with ExitStack() as stack:
         bench = Bench(stack, given.cache.absolute(), given.messages)
         measure(bench, given.only, given.runs)
