@@ -32,13 +32,13 @@ img:not([src])[alt]:not([alt=""]) {
 table { max-width: 100%; }
 pre { white-space: pre-wrap; }
 @media (max-width: 640px) {
-  /* Newsletters are 600 px wide by habit. A cell is as wide as the images in it, so that those
-     shrink to what the window has, and widths give way. */
-  body { padding: 0; }
-  table, td, th, div { max-width: 100vw !important; }
+  /* Newsletters are 600 px wide by habit; on a phone fixed widths give way. An image left out is
+     text to the layout, which does not shrink it with its cell. */
+  body { padding: 8px; }
   table[width], table[style] { width: 100% !important; }
   td[width], th[width] { width: auto !important; }
-  img { max-width: min(100%, 100vw) !important; height: auto !important; }
+  img { max-width: 100% !important; height: auto !important; }
+  img:not([src]) { max-width: calc(100vw - 80px) !important; }
 }
 blockquote { margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start: 2px solid #bbb; }
 """
