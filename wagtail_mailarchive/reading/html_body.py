@@ -9,17 +9,17 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import cast
 
 from django.core.cache import cache
-from django.utils.html import escape
 
 from ..archive import originals
 from ..conf import archive_settings
 from ..exceptions import StorageError
-from ..mime.decode import decode_text
 from ..mime.message import Part
 from ..models import Attachment, EmailMessagePage
+from .html_source import html_source
 from .sanitizing import POLICY_VERSION, Engine, Refusal, SanitizedHtml, sanitize
 from .sanitizing.policy import MAX_CHARACTERS
 
@@ -80,7 +80,7 @@ def html_body(
     if sum(part.length for part in parts) > _MAX_ENCODED:
         return HtmlBody(problem=Problem.TOO_LARGE)
     try:
-        source = "".join(_source(message, part) for part in parts)
+        source = html_source(parts, partial(originals.read, message.original))
     except StorageError:
         logger.exception("The HTML body of message %s cannot be read.", message.pk)
         return HtmlBody(problem=Problem.UNREADABLE)
@@ -109,16 +109,6 @@ def _body(sanitized: SanitizedHtml, mark: str) -> HtmlBody:
             return HtmlBody(problem=Problem.TOO_LARGE)
         case Refusal.TOO_COMPLEX | Refusal.TOO_DEEP:
             return HtmlBody(problem=Problem.TOO_COMPLEX)
-
-
-def _source(message: EmailMessagePage, part: Part) -> str:
-    """Return one part as HTML; a body may mix text/html with text/plain (RFC 8621 4.1.4)."""
-    if not part.content_type.startswith("text/"):
-        return ""
-    text = decode_text(part, originals.read(message.original, part.start, part.length))
-    if part.content_type == "text/html":
-        return text
-    return f'<div style="white-space: pre-wrap">{escape(text)}</div>'
 
 
 def _cache_key(

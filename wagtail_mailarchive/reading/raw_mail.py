@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
-from django.utils.html import escape
-
 from ..conf import archive_settings
 from ..exceptions import MessageError
-from ..mime.decode import decode_text
-from ..mime.message import ParsedMessage, Part
+from ..mime.message import ParsedMessage
 from ..mime.process import ParserProcess
+from .html_source import html_source
 from .sanitizing import Engine, sanitize
 
 
@@ -53,18 +51,8 @@ def _html(message: ParsedMessage, raw: bytes) -> dict[str, Any]:
         return f"attachment/{images[content_id]}/" if content_id in images else None
 
     sanitized = sanitize(
-        "".join(_source(part, raw) for part in message.html_parts),
+        html_source(message.html_parts, lambda start, length: raw[start : start + length]),
         engine=cast(Engine, archive_settings().SANITIZER),
         inline_image=inline_image,
     )
     return {"html": sanitized.html, "html_refused": sanitized.refused}
-
-
-def _source(part: Part, raw: bytes) -> str:
-    """Return one part as HTML; a body may mix text/html with text/plain (RFC 8621 4.1.4)."""
-    if not part.content_type.startswith("text/"):
-        return ""
-    text = decode_text(part, raw[part.start : part.start + part.length])
-    if part.content_type == "text/html":
-        return text
-    return f'<div style="white-space: pre-wrap">{escape(text)}</div>'
