@@ -21,6 +21,7 @@ from wagtail.models import Page, PageViewRestriction
 from ..exceptions import MailArchiveError, OriginalDamaged, StorageError, gettext_noop
 from ..models import EmailFolderPage, EmailMessagePage, LedgerEntry, Original, Outcome
 from . import originals
+from .file_storage import flush_folder
 
 INDEX = "index.jsonl"
 _TOGETHER = 200  # messages read from the database at once
@@ -76,7 +77,7 @@ def export(target: Path, progress: Callable[[int], None] = lambda done: None) ->
                 _export_folder(folder, target, index, done, progress)
             index.flush()
             os.fsync(index.fileno())
-        _flush(target)
+        flush_folder(target)
     except OSError as error:
         raise ExportFailed(
             folder=str(target), problem=error.strerror or type(error).__name__
@@ -107,7 +108,7 @@ def _export_folder(
             done.quarantined += 1
         _write_line(index, record)
         progress(done.messages + done.quarantined)
-    _flush(target / name)
+    flush_folder(target / name)
 
 
 def _write_line(index: TextIO, record: dict[str, Any]) -> None:
@@ -130,14 +131,6 @@ def _write_original(path: Path, original: Original) -> None:
         os.fsync(file.fileno())
     if digest.hexdigest() != original.sha256:
         raise OriginalDamaged(sha256=original.sha256, store=original.store)
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # -- what the pages had ----------------------------------------------------------------------

@@ -27,11 +27,11 @@ class DurableFileSystemStorage(FileSystemStorage):
         size = sum(map(len, chunks))
         if os.path.exists(path) and os.path.getsize(path) == size:
             # A crash may have come between the rename and the folder's flush.
-            _flush_folder(folder)
+            flush_folder(folder)
             return
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
-            _flush_folder(os.path.dirname(folder))
+            flush_folder(os.path.dirname(folder))
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -43,10 +43,11 @@ class DurableFileSystemStorage(FileSystemStorage):
         except BaseException:
             os.unlink(temporary)
             raise
-        _flush_folder(folder)
+        flush_folder(folder)
 
 
-def _flush_folder(folder: str) -> None:
+def flush_folder(folder: str | os.PathLike[str]) -> None:
+    """Return once the names in `folder` are on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
