@@ -20,9 +20,12 @@ from wagtail_mailarchive.mime.parser import parse
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
+    FetchRun,
     MailAccount,
     Mailbox,
     Outcome,
+    RunStatus,
+    Trigger,
 )
 from wagtail_mailarchive.models.ledger import LedgerEntry
 from wagtail_mailarchive.sources.base import Endpoint
@@ -84,6 +87,18 @@ def account(
     made.set_secret(secret)
     made.save()
     return made
+
+
+def fetch_run(account: MailAccount, status: RunStatus, **values: Any) -> FetchRun:
+    """A run over `account`, as the schedule would have requested it."""
+    return FetchRun.objects.create(
+        account=account,
+        account_name=account.name,
+        folder=account.folder,
+        trigger=Trigger.SCHEDULE,
+        status=status,
+        **values,
+    )
 
 
 def user(name: str | None = None, **values: Any) -> User:

@@ -1,24 +1,20 @@
-"""“Fetch new mail”: who sees it, what it does, and what a folder's condition says."""
+"""“Fetch new mail”: who sees it, and what it does."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 from django_q.models import OrmQ
 
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
-from wagtail_mailarchive.admin.conditions import Condition, condition_of
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     FetchRun,
-    MailAccount,
     RunStatus,
     Trigger,
     WorkerHeartbeat,
@@ -34,17 +30,6 @@ def folder(db: None) -> EmailFolderPage:
 
 def fetch_address(folder: EmailFolderPage) -> str:
     return reverse("mailarchive_fetch_folder", args=[folder.pk])
-
-
-def run(account: MailAccount, status: RunStatus, **values: Any) -> FetchRun:
-    return FetchRun.objects.create(
-        account=account,
-        account_name=account.name,
-        folder=account.folder,
-        trigger=Trigger.HAND,
-        status=status,
-        **values,
-    )
 
 
 def said(response: Any) -> str:
@@ -122,73 +107,3 @@ def test_the_button_is_there_for_those_who_may(boss: Client, folder: EmailFolder
 def test_an_address_elsewhere_is_not_followed(boss: Client, folder: EmailFolderPage) -> None:
     response = boss.post(fetch_address(folder), {"next": "https://evil.example/"})
     assert response.headers["Location"] == reverse("wagtailadmin_explore", args=[folder.pk])
-
-
-# -- the condition ---------------------------------------------------------------------------
-
-
-def condition(folder: EmailFolderPage, superuser: Any) -> Condition:
-    return condition_of(EmailFolderPage.objects.get(pk=folder.pk), superuser)
-
-
-def test_every_condition_has_a_sentence(superuser: Any, folder: EmailFolderPage) -> None:
-    assert "No mail account is connected yet" in condition(folder, superuser).sentence
-    account = factories.account(folder, name="Sales inbox", enabled=False)
-    off = condition(folder, superuser)
-    assert "switched off" in off.sentence
-    assert off.next_step is not None
-    assert off.next_step.url == reverse("mailarchive_accounts:edit", args=[account.pk])
-    MailAccount.objects.update(enabled=True)
-    assert condition(folder, superuser).command == "python manage.py qcluster"
-    WorkerHeartbeat.beat()
-    assert "Nothing was fetched yet" in condition(folder, superuser).sentence
-
-
-@pytest.mark.parametrize(
-    ("status", "values", "sentence"),
-    [
-        (RunStatus.QUEUED, {}, "A fetch is queued"),
-        (RunStatus.RUNNING, {"archived": 7}, "7 new messages so far"),
-        (RunStatus.SUCCEEDED, {"archived": 0}, "nothing new"),
-        (RunStatus.SUCCEEDED, {"archived": 1}, ": 1 new message."),
-        (RunStatus.SUCCEEDED, {"adds_up": False}, "does not add up"),
-        (
-            RunStatus.FAILED,
-            {
-                "error_code": "LoginRejected",
-                "error_params": {"host": "imap.example.org", "username": "ada"},
-            },
-            "imap.example.org rejected the user name or password of ada.",
-        ),
-    ],
-)
-def test_the_latest_run_speaks(
-    status: RunStatus,
-    values: dict[str, Any],
-    sentence: str,
-    superuser: Any,
-    folder: EmailFolderPage,
-) -> None:
-    WorkerHeartbeat.beat()
-    account = factories.account(folder)
-    old = timezone.now() - timedelta(days=1)
-    run(account, RunStatus.FAILED, error_code="FolderMissing", finished_at=old)
-    run(account, status, **values)
-    assert sentence in condition(folder, superuser).sentence
-
-
-def test_one_failed_account_is_not_hidden_by_another(
-    superuser: Any, folder: EmailFolderPage
-) -> None:
-    WorkerHeartbeat.beat()
-    failing = factories.account(folder, name="Failing")
-    run(failing, RunStatus.FAILED, error_code="ConnectionDropped", error_params={"host": "h"})
-    run(factories.account(folder), RunStatus.SUCCEEDED)
-    assert "Failing" in condition(folder, superuser).sentence
-
-
-def test_editors_get_no_link_to_accounts(folder: EmailFolderPage) -> None:
-    WorkerHeartbeat.beat()
-    account = factories.account(folder)
-    run(account, RunStatus.FAILED, error_code="ConnectionDropped", error_params={"host": "h"})
-    assert condition(folder, user_with(folder.get_parent(), "publish")).next_step is None

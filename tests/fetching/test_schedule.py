@@ -72,7 +72,7 @@ def test_an_account_is_due_after_its_interval(
     assert bool(schedule.dispatch_due()) is due
     expected = timezone.now() + timedelta(minutes=account.interval_minutes - minutes_ago)
     if not due:
-        next_fetch = schedule.next_fetch_at(account)
+        next_fetch = schedule.next_fetch_at(account, FetchRun.objects.get())
         assert next_fetch is not None
         assert abs(next_fetch - expected) < timedelta(seconds=5)
 
@@ -92,7 +92,7 @@ def test_a_failed_account_is_tried_again_after_its_interval(folder: EmailFolderP
 def test_an_account_switched_off_is_never_due(folder: EmailFolderPage) -> None:
     account = factories.account(folder, enabled=False)
     assert schedule.dispatch_due() == []
-    assert schedule.next_fetch_at(account) is None
+    assert schedule.next_fetch_at(account, None) is None
 
 
 def test_an_account_has_one_active_run_however_often_it_is_asked_for(

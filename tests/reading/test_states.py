@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -14,7 +13,6 @@ from tests import factories
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     FetchRun,
-    MailAccount,
     RunStatus,
     Trigger,
     WorkerHeartbeat,
@@ -33,17 +31,6 @@ def publisher(folder: EmailFolderPage) -> User:
     user = factories.user()
     user.groups.add(group)
     return user
-
-
-def run(account: MailAccount, status: RunStatus, **values: Any) -> FetchRun:
-    return FetchRun.objects.create(
-        account=account,
-        account_name=account.name,
-        folder=account.folder,
-        trigger=Trigger.SCHEDULE,
-        status=status,
-        **values,
-    )
 
 
 def shown_to(user: User | None, folder: EmailFolderPage) -> str:
@@ -74,7 +61,7 @@ def test_never_fetched() -> None:
 def test_queued_and_fetching_with_counters() -> None:
     folder = factories.folder()
     account = factories.account(folder)
-    working = run(account, RunStatus.QUEUED)
+    working = factories.fetch_run(account, RunStatus.QUEUED)
     assert "A fetch is queued" in shown_to(None, folder)
     working.status, working.archived = RunStatus.RUNNING, 120
     working.on_server, working.waiting = 1000, 880
@@ -87,7 +74,7 @@ def test_queued_and_fetching_with_counters() -> None:
 
 def test_fetched_and_empty_says_when() -> None:
     folder = factories.folder()
-    run(factories.account(folder), RunStatus.SUCCEEDED, finished_at=CHECKED)
+    factories.fetch_run(factories.account(folder), RunStatus.SUCCEEDED, finished_at=CHECKED)
     shown = shown_to(None, folder)
     assert "The mailbox was read and held no mail." in shown
     assert "There is no message in this folder yet." in shown
@@ -98,7 +85,7 @@ def test_fetched_and_empty_says_when() -> None:
 def test_up_to_date_needs_no_sentence_but_the_time() -> None:
     folder = factories.folder()
     factories.archive(folder, factories.raw())
-    run(factories.account(folder), RunStatus.SUCCEEDED, finished_at=CHECKED)
+    factories.fetch_run(factories.account(folder), RunStatus.SUCCEEDED, finished_at=CHECKED)
     shown = shown_to(None, folder)
     assert "mailarchive-state" not in shown
     assert "March 5, 2026, 9:15 a.m." in shown
@@ -107,8 +94,8 @@ def test_up_to_date_needs_no_sentence_but_the_time() -> None:
 def test_a_failure_is_told_to_readers_and_its_reason_to_those_who_may_fetch() -> None:
     folder = factories.folder()
     account = factories.account(folder, name="Sales desk")
-    run(account, RunStatus.SUCCEEDED, finished_at=CHECKED)
-    run(
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=CHECKED)
+    factories.fetch_run(
         account,
         RunStatus.FAILED,
         error_code="LoginRejected",
@@ -127,10 +114,10 @@ def test_a_failure_is_told_to_readers_and_its_reason_to_those_who_may_fetch() ->
 def test_switched_off() -> None:
     folder = factories.folder()
     account = factories.account(folder, enabled=False)
-    run(account, RunStatus.SUCCEEDED, finished_at=CHECKED)
-    assert "Fetching is switched off for this folder" in shown_to(None, folder)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=CHECKED)
+    assert "Fetching is switched off;" in shown_to(None, folder)
     shown = shown_to(publisher(folder), folder)
-    assert "Enable a mail account" in shown
+    assert "Ask an administrator to switch it on." in shown
     assert "Fetch new mail</button>" not in shown
     factories.account(folder)
     partly = shown_to(factories.superuser(), folder)
@@ -154,10 +141,11 @@ def test_fetch_new_mail_requests_one_run_for_each_enabled_account() -> None:
     client = Client()
     user = publisher(folder)
     client.force_login(user)
+    WorkerHeartbeat.beat()
     for _ in range(2):
         response = client.post(f"{folder.url}fetch/", follow=True)
         assert response.redirect_chain == [(folder.url, 302)]
-        assert "New mail of 1 account is being fetched." in response.content.decode()
+        assert "Fetching new mail from 1 account." in response.content.decode()
     made = FetchRun.objects.get()
     assert (made.account, made.started_by, made.trigger) == (account, user, Trigger.HAND)
 

@@ -20,9 +20,9 @@ from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
-from ..models import EmailFolderPage, FetchRun, MailAccount, WorkerHeartbeat
+from ..fetching.condition import conditions_of_accounts
+from ..models import EmailFolderPage, MailAccount
 from .account_form import MailAccountForm
-from .conditions import condition_of_account, latest_runs
 from .fetch_now import fetch_button_attrs
 
 hide_secret = method_decorator(sensitive_post_parameters("secret"), name="dispatch")
@@ -44,15 +44,9 @@ class AccountIndexView(generic.IndexView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         accounts = list(context["object_list"])
-        runs = latest_runs(accounts)
-        worker_is_alive = WorkerHeartbeat.is_alive()
+        conditions = conditions_of_accounts(accounts)
         for account in accounts:
-            account.condition = condition_of_account(
-                account,
-                runs.get(account.pk),
-                self.request.user,
-                worker_is_alive=worker_is_alive,
-            )
+            account.condition = conditions[account.pk]
         context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
         return context
 
@@ -96,13 +90,11 @@ class AccountEditView(generic.EditView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        runs = list(self.object.runs.order_by("-pk")[: self.run_history])
-        latest: FetchRun | None = runs[0] if runs else None
-        condition = condition_of_account(
-            self.object, latest, self.request.user, worker_is_alive=WorkerHeartbeat.is_alive()
-        )
-        # The next step is this very form.
-        context.update(condition=replace(condition, next_step=None), runs=runs)
+        condition = conditions_of_accounts([self.object])[self.object.pk]
+        # A step that leads to an account leads to this very form.
+        states = [replace(each, step="") if each.goal else each for each in condition.states]
+        context["condition"] = replace(condition, states=states)
+        context["runs"] = list(self.object.runs.order_by("-pk")[: self.run_history])
         return context
 
 

@@ -1,21 +1,20 @@
-"""“Fetch new mail” in the admin: a button that posts, and the views that enqueue."""
+"""“Fetch new mail” in the admin: a button that posts, and the views that answer it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from wagtail.admin import messages
 from wagtail.admin.utils import get_valid_next_url_from_request
 
-from ..fetching.schedule import request_fetch
-from ..models import EmailFolderPage, MailAccount, Trigger, WorkerHeartbeat
-from .conditions import START_WORKER
+from ..fetching.by_hand import fetch_new_mail
+from ..fetching.states import Tone
+from ..models import EmailFolderPage, MailAccount
 
 
 def fetch_button_attrs(address: str) -> dict[str, str]:
@@ -33,7 +32,7 @@ def fetch_folder(request: HttpRequest, folder_id: int) -> HttpResponse:
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not folder.permissions_for_user(request.user).can_fetch():
         return HttpResponseForbidden(_("You may not fetch mail into this folder."))
-    _enqueue(request, list(folder.accounts.filter(enabled=True)))
+    _fetch(request, folder.accounts.all())
     return _back(request, folder.pk)
 
 
@@ -43,32 +42,15 @@ def fetch_account(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.user.is_superuser:
         return HttpResponseForbidden(_("Only administrators manage mail accounts."))
     account = get_object_or_404(MailAccount, pk=account_id)
-    _enqueue(request, [account] if account.enabled else [])
+    _fetch(request, [account])
     return _back(request, account.folder_id)
 
 
-def _enqueue(request: HttpRequest, accounts: Sequence[MailAccount]) -> None:
+def _fetch(request: HttpRequest, accounts: Iterable[MailAccount]) -> None:
     user = request.user if request.user.is_authenticated else None
-    for account in accounts:
-        request_fetch(account, trigger=Trigger.HAND, user=user)
-    if not accounts:
-        messages.warning(request, _("There is no enabled mail account to fetch from."))
-    elif WorkerHeartbeat.is_alive():
-        messages.success(
-            request,
-            ngettext(
-                "Fetching new mail from %(count)d account.",
-                "Fetching new mail from %(count)d accounts.",
-                len(accounts),
-            )
-            % {"count": len(accounts)},
-        )
-    else:
-        messages.warning(
-            request,
-            _("The fetch waits until a worker runs. Start one on the server: %(command)s")
-            % {"command": START_WORKER},
-        )
+    answer = fetch_new_mail(accounts, user)
+    tell = messages.warning if answer.tone == Tone.WARNING else messages.success
+    tell(request, str(answer))
 
 
 def _back(request: HttpRequest, folder_id: int) -> HttpResponse:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.reports import ReportView
 
+from ..fetching.states import does_not_add_up
 from ..models import FetchRun, RunStatus
 
 
@@ -45,7 +46,7 @@ def outcome(run: FetchRun) -> str:
     if run.error:
         return run.error
     if run.adds_up is False:
-        return _("What is archived does not add up to what the server holds.")
+        return does_not_add_up().sentence
     return ""
 
 

@@ -23,8 +23,8 @@ from wagtail.admin.views.pages.listing import ExplorableIndexView
 from wagtail.admin.widgets.button import HeaderButton
 
 from ..archive.search import find
+from ..fetching.condition import condition_of_folder
 from ..models import EmailMessagePage
-from .conditions import condition_of
 from .fetch_now import fetch_button_attrs
 from .refusals import may_explore
 
@@ -124,7 +124,9 @@ class MessageIndexView(ExplorableIndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        context["condition"] = condition_of(self.parent_page, self.request.user)
+        context["condition"] = condition_of_folder(
+            self.parent_page, self.request.user, is_empty=not self.parent_page.numchild
+        )
         context["search_limit"] = SEARCH_LIMIT
         context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
         return context

@@ -12,7 +12,6 @@ from wagtail.admin import messages
 from wagtail.models import Page
 
 from ..models import EmailFolderPage
-from .conditions import condition_of
 from .refusals import refusal_to_copy, refusal_to_delete
 
 
@@ -52,13 +51,9 @@ def after_edit_page(request: HttpRequest, page: Page) -> HttpResponse | None:
 
 
 def _to_content_view(request: HttpRequest, page: Page) -> HttpResponse | None:
-    # Autosave expects JSON and must neither move the editor away nor pile up messages.
+    # Autosave expects JSON and must not move the editor away.
     if not isinstance(page, EmailFolderPage) or not request.accepts("text/html"):
         return None
-    condition = condition_of(page, request.user)
-    if condition.next_step is not None:
-        button = messages.button(condition.next_step.url, condition.next_step.label)
-        messages.info(request, condition.sentence, buttons=[button])
     return redirect("wagtailadmin_explore", page.pk)
 
 

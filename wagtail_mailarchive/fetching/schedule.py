@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from ..models import FetchRun, MailAccount, RunStatus, Trigger, WorkerHeartbeat
+from ..models import FetchRun, MailAccount, RunStatus, Trigger
 from ..models.run import ACTIVE
 from . import lease as leases
 
@@ -24,11 +24,6 @@ FETCH = "wagtail_mailarchive.tasks.fetch"
 
 # A run whose task was lost with its worker is queued again after this long.
 _STALE = timedelta(minutes=10)
-
-
-def worker_is_alive() -> bool:
-    """Whether a django-q2 worker was at work within the last minutes."""
-    return WorkerHeartbeat.is_alive()
 
 
 def open_run(
@@ -72,15 +67,22 @@ def dispatch_due() -> list[FetchRun]:
     return [request_fetch(account, trigger=Trigger.SCHEDULE) for account in _due_accounts()]
 
 
-def next_fetch_at(account: MailAccount) -> datetime | None:
-    """Return when the schedule will fetch `account`; None if it will not or does now."""
-    if not account.enabled:
+def latest_run_id() -> Subquery:
+    """Return what to annotate accounts with: the id of the run that tells each one's state."""
+    runs = FetchRun.objects.filter(account=OuterRef("pk"))
+    return Subquery(runs.order_by("-pk").values("pk")[:1])
+
+
+def next_fetch_at(account: MailAccount, latest: FetchRun | None) -> datetime | None:
+    """Return when the schedule fetches `account`; None if it will not or does now.
+
+    Args:
+        latest: the account's latest run; None before the first.
+    """
+    if not account.enabled or (latest is not None and latest.is_active):
         return None
-    latest = account.latest_run()
-    if latest is None:
+    if latest is None or latest.finished_at is None:
         return timezone.now()
-    if latest.finished_at is None:
-        return None
     return latest.finished_at + timedelta(minutes=account.interval_minutes)
 
 
@@ -108,21 +110,10 @@ def repair_schedule() -> Schedule:
 
 
 def _due_accounts() -> list[MailAccount]:
-    latest = FetchRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
-    accounts = MailAccount.objects.filter(enabled=True).annotate(
-        last_status=Subquery(latest.values("status")[:1]),
-        last_finished=Subquery(latest.values("finished_at")[:1]),
-    )
-    now = timezone.now()
-    return [
-        account
-        for account in accounts
-        if account.last_status not in ACTIVE
-        and (
-            account.last_finished is None
-            or account.last_finished + timedelta(minutes=account.interval_minutes) <= now
-        )
-    ]
+    accounts = list(MailAccount.objects.filter(enabled=True).annotate(latest=latest_run_id()))
+    runs = FetchRun.objects.in_bulk([each.latest for each in accounts if each.latest])
+    due = [(next_fetch_at(each, runs.get(each.latest)), each) for each in accounts]
+    return [account for moment, account in due if moment and moment <= timezone.now()]
 
 
 def _requeue_stale() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,9 +14,6 @@ from django.views.decorators.debug import sensitive_variables
 from ..conf import archive_settings
 from ..sources.base import Endpoint, Security
 from . import secret as secrets
-
-if TYPE_CHECKING:
-    from .run import FetchRun
 
 
 class Protocol(models.TextChoices):
@@ -123,10 +120,6 @@ class MailAccount(models.Model):
             reach=archive_settings().reach(),
             ca_certificate=self.ca_certificate,
         )
-
-    def latest_run(self) -> FetchRun | None:
-        """Return the run that tells this account's state; None before the first."""
-        return self.runs.order_by("-pk").first()
 
     def __getstate__(self) -> dict[str, Any]:
         # Pickled models end in caches and queues; the secret must not go with them.

@@ -8,15 +8,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.utils.translation import gettext, ngettext
 
 from ..archive.month_counts import bounds
-from ..fetching.schedule import request_fetch
-from ..models import EmailFolderPage, Trigger
+from ..fetching.by_hand import fetch_new_mail
+from ..fetching.condition import condition_of_folder
+from ..fetching.states import Tone
+from ..models import EmailFolderPage
 from . import listing
 from .addresses import message_address, page_address, route_address
 from .pages import render_page
-from .states import condition_of, fetchable_accounts
 from .zones import reader_zone
 
 MAX_QUERY = 200  # characters; more words than anyone types, fewer than hurt
@@ -46,9 +46,6 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     except listing.BadAddress as error:
         raise Http404 from error
     address = page_address(page, request)
-    may_fetch = (
-        request.user.is_authenticated and page.permissions_for_user(request.user).can_fetch()
-    )
     scope = {"q": query} if query else {"month": month.key} if month else {}
     return render_page(
         page,
@@ -57,12 +54,7 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         {
             "address": address,
             "parent": _shown_parent(page, request),
-            "condition": condition_of(
-                page,
-                may_fetch=may_fetch,
-                may_connect=request.user.is_superuser,
-                is_empty=not months,
-            ),
+            "condition": condition_of_folder(page, request.user, is_empty=not months),
             "fetch_address": route_address(page, request, "fetch"),
             "query": query,
             "max_query": MAX_QUERY,
@@ -88,19 +80,9 @@ def fetch(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     user = request.user
     if not user.is_authenticated or not page.permissions_for_user(user).can_fetch():
         raise PermissionDenied
-    accounts = list(fetchable_accounts(page))
-    for account in accounts:
-        request_fetch(account, trigger=Trigger.HAND, user=user)
-    if accounts:
-        sentence = ngettext(
-            "New mail of %(number)d account is being fetched.",
-            "New mail of %(number)d accounts is being fetched.",
-            len(accounts),
-        ) % {"number": len(accounts)}
-        messages.success(request, sentence, fail_silently=True)
-    else:
-        sentence = gettext("There is no enabled mail account to fetch from.")
-        messages.warning(request, sentence, fail_silently=True)
+    answer = fetch_new_mail(page.accounts.all(), user)
+    level = messages.WARNING if answer.tone == Tone.WARNING else messages.SUCCESS
+    messages.add_message(request, level, str(answer), fail_silently=True)
     return redirect(page_address(page, request))
 
 

@@ -1,0 +1,208 @@
+"""What is told of a folder's fetching: every state once, and to each what they may know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from tests import factories
+from tests.admin.conftest import user_with
+from wagtail_mailarchive.fetching.condition import (
+    Condition,
+    condition_of_folder,
+    conditions_of_accounts,
+)
+from wagtail_mailarchive.fetching.states import Goal, State, Tone
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    FetchRun,
+    MailAccount,
+    RunStatus,
+    WorkerHeartbeat,
+)
+
+pytestmark = pytest.mark.django_db
+
+REJECTED: dict[str, Any] = {
+    "error_code": "LoginRejected",
+    "error_params": {"host": "imap.example.org", "username": "ada"},
+}
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    return factories.superuser()
+
+
+@pytest.fixture
+def publisher(folder: EmailFolderPage) -> User:
+    """Someone who may fetch and is no administrator."""
+    return user_with(folder, "change", "publish")
+
+
+def condition(folder: EmailFolderPage, user: Any, *, is_empty: bool = False) -> Condition:
+    return condition_of_folder(EmailFolderPage.objects.get(pk=folder.pk), user, is_empty=is_empty)
+
+
+def only_state(folder: EmailFolderPage, user: Any) -> State:
+    [state] = condition(folder, user).states
+    return state
+
+
+def told(folder: EmailFolderPage, user: Any) -> str:
+    """All that the condition says, in words."""
+    found = condition(folder, user)
+    return " ".join([*(f"{state} {state.step}" for state in found.states), found.news])
+
+
+def test_without_an_account_the_next_step_is_to_connect_one(
+    folder: EmailFolderPage, boss: User, publisher: User
+) -> None:
+    state = only_state(folder, boss)
+    assert (state.goal, state.target) == (Goal.CONNECT, folder.pk)
+    assert (only_state(folder, publisher).goal, only_state(folder, AnonymousUser()).step) == (
+        None,
+        "",
+    )
+    assert only_state(folder, publisher).step == "Ask an administrator to connect one."
+
+
+def test_switched_off_leads_to_the_account(
+    folder: EmailFolderPage, boss: User, publisher: User
+) -> None:
+    account = factories.account(folder, enabled=False)
+    state = only_state(folder, boss)
+    assert (state.goal, state.target) == (Goal.ACCOUNT, account.pk)
+    assert only_state(folder, publisher).step == "Ask an administrator to switch it on."
+    assert not condition(folder, boss).can_fetch
+    MailAccount.objects.update(enabled=True)
+    assert condition(folder, boss).can_fetch
+    assert not condition(folder, AnonymousUser()).can_fetch
+
+
+@pytest.mark.parametrize(
+    ("status", "values", "sentence"),
+    [
+        (RunStatus.QUEUED, {}, "A fetch is queued"),
+        (RunStatus.RUNNING, {"archived": 7}, "7 new messages so far"),
+        (RunStatus.SUCCEEDED, {"archived": 0}, "nothing new"),
+        (RunStatus.SUCCEEDED, {"archived": 1}, "1 new message"),
+        (RunStatus.SUCCEEDED, {"adds_up": False}, "does not add up"),
+        (RunStatus.STOPPED, {}, "has not been fetched yet"),
+        (RunStatus.FAILED, REJECTED, "imap.example.org rejected the user name or password of ada."),
+    ],
+)
+def test_the_latest_run_speaks(
+    status: RunStatus,
+    values: dict[str, Any],
+    sentence: str,
+    boss: User,
+    folder: EmailFolderPage,
+) -> None:
+    WorkerHeartbeat.beat()
+    account = factories.account(folder)
+    old = timezone.now() - timedelta(days=1)
+    factories.fetch_run(account, RunStatus.FAILED, error_code="FolderMissing", finished_at=old)
+    ended = None if status in (RunStatus.QUEUED, RunStatus.RUNNING) else timezone.now()
+    factories.fetch_run(account, status, finished_at=ended, **values)
+    assert sentence in told(folder, boss)
+    assert "could not be fetched" not in told(folder, boss) or status == RunStatus.FAILED
+
+
+def test_one_failed_account_is_not_hidden_by_another(
+    boss: User, publisher: User, folder: EmailFolderPage
+) -> None:
+    WorkerHeartbeat.beat()
+    failing = factories.account(folder, name="Failing")
+    factories.fetch_run(failing, RunStatus.FAILED, **REJECTED)
+    now = timezone.now()
+    factories.fetch_run(factories.account(folder), RunStatus.SUCCEEDED, finished_at=now)
+    state = only_state(folder, boss)
+    assert (state.tone, state.goal, state.target) == (Tone.FAILURE, Goal.ACCOUNT, failing.pk)
+    assert "Failing" in state.sentence
+    # Only administrators may open it.
+    assert (only_state(folder, publisher).goal, only_state(folder, publisher).step) == (None, "")
+
+
+def test_reasons_counts_and_times_to_come_are_for_those_who_may_fetch(
+    folder: EmailFolderPage,
+) -> None:
+    now = timezone.now()
+    failing, fine = factories.account(folder), factories.account(folder)
+    factories.fetch_run(failing, RunStatus.FAILED, finished_at=now, **REJECTED)
+    factories.fetch_run(fine, RunStatus.SUCCEEDED, finished_at=now, archived=3, adds_up=False)
+    factories.account(folder, enabled=False)
+    for user in (AnonymousUser(), factories.user(), user_with(folder, "add", "change")):
+        assert condition(folder, user) == Condition(
+            [State(Tone.FAILURE, "New mail could not be fetched at the last try.")],
+            checked_at=now,
+        )
+
+
+def test_a_queued_fetch_waits_for_a_worker(boss: User, folder: EmailFolderPage) -> None:
+    run = factories.fetch_run(factories.account(folder), RunStatus.QUEUED)
+    state = only_state(folder, boss)
+    assert state.sentence.startswith("The fetch waits, because no worker is running.")
+    assert state.command == "python manage.py qcluster"
+    # The command line fetches without a worker.
+    FetchRun.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING)
+    assert "on schedule, because no worker is running" in told(folder, boss)
+    assert "Fetching mail now" in told(folder, boss)
+
+
+def test_the_next_fetch_is_the_first_accounts(boss: User, folder: EmailFolderPage) -> None:
+    now = timezone.now()
+    for interval in (90, 20, 45):
+        account = factories.account(folder, interval=interval)
+        factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=now)
+    # Without a worker there is none.
+    assert condition(folder, boss).next_fetch_at is None
+    WorkerHeartbeat.beat()
+    assert condition(folder, boss).next_fetch_at == now + timedelta(minutes=20)
+    MailAccount.objects.filter(interval=20).update(enabled=False)
+    assert condition(folder, boss).next_fetch_at == now + timedelta(minutes=45)
+
+
+def test_there_is_no_next_fetch_while_the_only_account_is_fetched(
+    boss: User, folder: EmailFolderPage
+) -> None:
+    WorkerHeartbeat.beat()
+    factories.fetch_run(factories.account(folder), RunStatus.RUNNING)
+    found = condition(folder, boss)
+    assert (found.next_fetch_at, found.can_fetch) == (None, False)
+
+
+def test_an_account_tells_its_own_states_only(folder: EmailFolderPage) -> None:
+    WorkerHeartbeat.beat()
+    now = timezone.now()
+    off, failing, fine = (factories.account(folder, enabled=each) for each in (False, True, True))
+    factories.fetch_run(failing, RunStatus.FAILED, finished_at=now, **REJECTED)
+    factories.fetch_run(fine, RunStatus.SUCCEEDED, finished_at=now, archived=2)
+    found = conditions_of_accounts([off, failing, fine])
+    [[switched_off], [failure]] = found[off.pk].states, found[failing.pk].states
+    assert "switched off" in switched_off.sentence
+    assert (failure.tone, failure.at) == (Tone.FAILURE, now)
+    assert found[fine.pk].states == []
+    assert (found[fine.pk].checked_at, found[fine.pk].news) == (now, "2 new messages")
+
+
+def test_the_number_of_queries_is_constant(
+    boss: User, folder: EmailFolderPage, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    accounts = []
+    for _ in range(8):
+        accounts.append(factories.account(folder))
+        for status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+            factories.fetch_run(accounts[-1], status, finished_at=timezone.now())
+    anybody = AnonymousUser()
+    with django_assert_num_queries(2):
+        condition_of_folder(folder, anybody, is_empty=False)
+    with django_assert_num_queries(3):
+        condition_of_folder(folder, boss, is_empty=False)
+    with django_assert_num_queries(3):
+        conditions_of_accounts(accounts)

@@ -1,0 +1,201 @@
+"""What is told of fetching: one sentence for every state, and the next step where there is one.
+
+Pages, the admin and the answer to “Fetch new mail” all say it in these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.utils.translation import gettext, ngettext
+
+from ..models import EmailFolderPage, FetchRun, MailAccount, RunStatus
+
+WORKER_COMMAND = "python manage.py qcluster"
+
+
+class Tone(StrEnum):
+    """How a state is dressed; its sentence says the same in words."""
+
+    NOTE = "note"
+    PROGRESS = "progress"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Goal(StrEnum):
+    """Where a step is taken; whoever shows it knows the address."""
+
+    CONNECT = "connect"  # the form for a new mail account
+    ACCOUNT = "account"  # the form of a mail account
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a state is told to.
+
+    Attributes:
+        may_fetch: may fetch by hand, and so is told of reasons.
+        may_connect: manages mail accounts.
+    """
+
+    may_fetch: bool
+    may_connect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One sentence about a folder or a mail account, in the active language.
+
+    Attributes:
+        at: when it came to be; None where that does not matter.
+        step: what to do about it; "" where nothing has to be done.
+        goal: where to do it; None if no page of ours is for it.
+        target: the id of the goal's folder (CONNECT) or mail account (ACCOUNT).
+        command: to be typed on the server; "" if none.
+        done, whole: messages, for a progress bar; `whole` is 0 where the sum is not known.
+    """
+
+    tone: Tone
+    sentence: str
+    at: datetime | None = None
+    step: str = ""
+    goal: Goal | None = None
+    target: int = 0
+    command: str = ""
+    done: int = 0
+    whole: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.command}".rstrip()
+
+
+def no_account(folder: EmailFolderPage, reader: Reader) -> State:
+    sentence = gettext("No mail account is connected to this folder yet.")
+    if reader.may_connect:
+        step = gettext("Connect a mail account")
+        return State(Tone.NOTE, sentence, step=step, goal=Goal.CONNECT, target=folder.pk)
+    step = gettext("Ask an administrator to connect one.") if reader.may_fetch else ""
+    return State(Tone.NOTE, sentence, step=step)
+
+
+def switched_off(account: MailAccount, reader: Reader) -> State:
+    sentence = gettext("Fetching is switched off; what is archived stays.")
+    if reader.may_connect:
+        step = gettext("Switch it on")
+        return State(Tone.WARNING, sentence, step=step, goal=Goal.ACCOUNT, target=account.pk)
+    step = gettext("Ask an administrator to switch it on.") if reader.may_fetch else ""
+    return State(Tone.NOTE, sentence, step=step)
+
+
+def partly_off(number: int) -> State:
+    sentence = ngettext(
+        "%(number)d mail account of this folder is switched off.",
+        "%(number)d mail accounts of this folder are switched off.",
+        number,
+    )
+    return State(Tone.NOTE, sentence % {"number": number})
+
+
+def nothing_to_fetch_from() -> State:
+    return State(Tone.WARNING, gettext("There is no enabled mail account to fetch from."))
+
+
+def requested(number: int) -> State:
+    sentence = ngettext(
+        "Fetching new mail from %(number)d account.",
+        "Fetching new mail from %(number)d accounts.",
+        number,
+    )
+    return State(Tone.PROGRESS, sentence % {"number": number})
+
+
+def no_worker(*, waits: bool) -> State:
+    """Tell that nobody works on the queue; `waits` says whether a fetch is in it."""
+    if waits:
+        sentence = gettext(
+            "The fetch waits, because no worker is running. Start one on the server:"
+        )
+    else:
+        sentence = gettext(
+            "No mail is fetched on schedule, because no worker is running. Start one on the server:"
+        )
+    return State(Tone.WARNING, sentence, command=WORKER_COMMAND)
+
+
+def never_fetched(reader: Reader) -> State:
+    step = gettext("It is fetched on schedule, or at once with “Fetch new mail”.")
+    return State(
+        Tone.NOTE,
+        gettext("The mail account is connected, and its mail has not been fetched yet."),
+        step=step if reader.may_fetch else "",
+    )
+
+
+def fetching(active: Sequence[FetchRun]) -> State:
+    running = [run for run in active if run.status == RunStatus.RUNNING]
+    if not running:
+        return State(Tone.PROGRESS, gettext("A fetch is queued and begins in a moment."))
+    archived = sum(run.archived for run in running)
+    waiting = sum(run.waiting for run in running)
+    sentence = ngettext(
+        "Fetching mail now: %(number)d new message so far.",
+        "Fetching mail now: %(number)d new messages so far.",
+        archived,
+    )
+    whole = sum(run.on_server for run in running)
+    return State(
+        Tone.PROGRESS,
+        sentence % {"number": archived},
+        step=gettext("Reload this page to see how far it is."),
+        done=max(0, whole - waiting),
+        whole=whole,
+    )
+
+
+def held_no_mail() -> State:
+    return State(Tone.NOTE, gettext("The mailbox was read and held no mail."))
+
+
+def failures(failed: Sequence[FetchRun], reader: Reader) -> list[State]:
+    """Tell of each failed run; without its reason, and once, to those who may not fetch."""
+    if failed and not reader.may_fetch:
+        return [State(Tone.FAILURE, gettext("New mail could not be fetched at the last try."))]
+    return [_failure(run, reader) for run in failed]
+
+
+def _failure(run: FetchRun, reader: Reader) -> State:
+    sentence = gettext("New mail of %(account)s could not be fetched. %(reason)s") % {
+        "account": run.account_name,
+        "reason": run.error,
+    }
+    if not reader.may_connect or run.account_id is None:
+        return State(Tone.FAILURE, sentence, at=run.finished_at)
+    return State(
+        Tone.FAILURE,
+        sentence,
+        at=run.finished_at,
+        step=gettext("Open the mail account"),
+        goal=Goal.ACCOUNT,
+        target=run.account_id,
+    )
+
+
+def does_not_add_up() -> State:
+    return State(
+        Tone.WARNING, gettext("What is archived does not add up to what the server holds.")
+    )
+
+
+def news(succeeded: Sequence[FetchRun]) -> str:
+    """Return what these runs brought, to follow “last checked”; "" if there are none."""
+    if not succeeded:
+        return ""
+    archived = sum(run.archived for run in succeeded)
+    if not archived:
+        return gettext("nothing new")
+    told = ngettext("%(number)d new message", "%(number)d new messages", archived)
+    return told % {"number": archived}
