@@ -302,6 +302,10 @@ def test_fetches_are_reported_with_their_error(boss: Client, folder: EmailFolder
     assert sentence in boss.get(reverse("mailarchive_fetch_report")).content.decode()
     edit_page = boss.get(reverse("mailarchive_accounts:edit", args=[account.pk]))
     assert sentence in edit_page.content.decode()
+    # The list leads to the account; its own page need not.
+    index = boss.get(reverse("mailarchive_accounts:index")).content.decode()
+    assert "Open the mail account</a>" in index
+    assert "Open the mail account" not in edit_page.content.decode()
 
 
 def test_one_account_can_be_fetched(boss: Client, folder: EmailFolderPage) -> None:

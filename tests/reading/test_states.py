@@ -134,6 +134,21 @@ def test_no_worker_is_told_with_the_command_that_starts_one() -> None:
     assert "qcluster" not in shown_to(user, folder)
 
 
+def test_what_was_new_and_when_it_is_fetched_next_is_told_to_those_who_may_fetch() -> None:
+    folder = factories.folder()
+    account = factories.account(folder, interval=45)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=CHECKED, archived=2)
+    WorkerHeartbeat.beat()
+    shown = shown_to(publisher(folder), folder)
+    assert "9:15 a.m.</time>: 2 new messages" in shown
+    assert "Next fetch" in shown
+    assert "March 5, 2026, 10 a.m." in shown
+    reader = shown_to(factories.user(), folder)
+    assert "9:15 a.m.</time>" in reader
+    assert "new messages" not in reader
+    assert "Next fetch" not in reader
+
+
 def test_fetch_new_mail_requests_one_run_for_each_enabled_account() -> None:
     folder = factories.folder()
     account = factories.account(folder)

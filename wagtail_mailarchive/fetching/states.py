@@ -6,7 +6,7 @@ Pages, the admin and the answer to “Fetch new mail” all say it in these word
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -74,21 +74,19 @@ class State:
 
 
 def no_account(folder: EmailFolderPage, reader: Reader) -> State:
-    sentence = gettext("No mail account is connected to this folder yet.")
+    state = State(Tone.NOTE, gettext("No mail account is connected to this folder yet."))
     if reader.may_connect:
         step = gettext("Connect a mail account")
-        return State(Tone.NOTE, sentence, step=step, goal=Goal.CONNECT, target=folder.pk)
-    step = gettext("Ask an administrator to connect one.") if reader.may_fetch else ""
-    return State(Tone.NOTE, sentence, step=step)
+        return replace(state, step=step, goal=Goal.CONNECT, target=folder.pk)
+    return _for_fetchers(state, reader, gettext("Ask an administrator to connect one."))
 
 
 def switched_off(account: MailAccount, reader: Reader) -> State:
-    sentence = gettext("Fetching is switched off; what is archived stays.")
+    tone = Tone.WARNING if reader.may_fetch else Tone.NOTE
+    state = State(tone, gettext("Fetching is switched off; what is archived stays."))
     if reader.may_connect:
-        step = gettext("Switch it on")
-        return State(Tone.WARNING, sentence, step=step, goal=Goal.ACCOUNT, target=account.pk)
-    step = gettext("Ask an administrator to switch it on.") if reader.may_fetch else ""
-    return State(Tone.NOTE, sentence, step=step)
+        return _leading_to(state, account.pk, gettext("Switch it on"))
+    return _for_fetchers(state, reader, gettext("Ask an administrator to switch it on."))
 
 
 def partly_off(number: int) -> State:
@@ -127,12 +125,9 @@ def no_worker(*, waits: bool) -> State:
 
 
 def never_fetched(reader: Reader) -> State:
+    sentence = gettext("The mail account is connected, and its mail has not been fetched yet.")
     step = gettext("It is fetched on schedule, or at once with “Fetch new mail”.")
-    return State(
-        Tone.NOTE,
-        gettext("The mail account is connected, and its mail has not been fetched yet."),
-        step=step if reader.may_fetch else "",
-    )
+    return _for_fetchers(State(Tone.NOTE, sentence), reader, step)
 
 
 def fetching(active: Sequence[FetchRun]) -> State:
@@ -172,16 +167,10 @@ def _failure(run: FetchRun, reader: Reader) -> State:
         "account": run.account_name,
         "reason": run.error,
     }
+    state = State(Tone.FAILURE, sentence, at=run.finished_at)
     if not reader.may_connect or run.account_id is None:
-        return State(Tone.FAILURE, sentence, at=run.finished_at)
-    return State(
-        Tone.FAILURE,
-        sentence,
-        at=run.finished_at,
-        step=gettext("Open the mail account"),
-        goal=Goal.ACCOUNT,
-        target=run.account_id,
-    )
+        return state
+    return _leading_to(state, run.account_id, gettext("Open the mail account"))
 
 
 def does_not_add_up() -> State:
@@ -199,3 +188,12 @@ def news(succeeded: Sequence[FetchRun]) -> str:
         return gettext("nothing new")
     told = ngettext("%(number)d new message", "%(number)d new messages", archived)
     return told % {"number": archived}
+
+
+def _leading_to(state: State, account_id: int, step: str) -> State:
+    return replace(state, step=step, goal=Goal.ACCOUNT, target=account_id)
+
+
+def _for_fetchers(state: State, reader: Reader, step: str) -> State:
+    """Add a step that only those who may fetch have a use for."""
+    return replace(state, step=step) if reader.may_fetch else state
