@@ -22,9 +22,11 @@ from ..exceptions import ConfigurationError, OriginalDamaged, StorageError
 from ..models import Original, OriginalChunk
 from ..models.original import CHUNK_SIZE, DATABASE
 from . import rows
+from .deflate import deflate
 from .file_storage import DurableFileSystemStorage
 
 # Deflating costs up to 0.8 ms a message; base64 shrinks to 0.76 only, text to 0.3.
+_SAMPLED = 64 * 1024
 _SAMPLE = 4096
 _PAYS = 0.7
 _CHUNKS_AT_ONCE = 16  # at most 16 MiB in one statement
@@ -189,11 +191,14 @@ def _recut(chunks: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _deflate(chunk: bytes) -> tuple[bool, bytes]:
-    middle = max(0, (len(chunk) - _SAMPLE) // 2)
-    sample = chunk[middle : middle + _SAMPLE]
-    if len(sample) >= 512 and len(zlib.compress(sample, 1)) < _PAYS * len(sample):
-        return True, zlib.compress(chunk, 1)
-    return False, chunk
+    if len(chunk) > _SAMPLED:
+        # Mostly attachments, which seldom shrink: a look into the middle is cheaper than trying.
+        middle = (len(chunk) - _SAMPLE) // 2
+        sample = chunk[middle : middle + _SAMPLE]
+        if len(deflate(sample)) > _PAYS * len(sample):
+            return False, chunk
+    deflated = deflate(chunk)
+    return (True, deflated) if len(deflated) <= _PAYS * len(chunk) else (False, chunk)
 
 
 def _database_chunks(original: Original, first: int, last: int) -> Iterator[bytes]:

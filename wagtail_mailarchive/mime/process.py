@@ -120,6 +120,8 @@ class ParserProcess:
                 running.result()  # raises what went wrong, e.g. no process can be started
                 raise RuntimeError("These results were cancelled by a later call.")
             yield result
+        # The thread is about to end; a next call must not take it for unfinished work.
+        running.result()
 
     def _cancel(self) -> None:
         if self._running and not self._running.done():
