@@ -15,7 +15,9 @@ class MailArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (registers them)
+        from .archive import tree
 
+        tree.connect()
         post_migrate.connect(make_schedule, sender=self)
 
 
