@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 
 import pytest
-from django.db import connection
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 from wagtail.models import Page
 
 from tests import factories
-from wagtail_mailarchive.archive import originals, search
+from wagtail_mailarchive.archive import month_counts, originals, search
 from wagtail_mailarchive.archive.writer import Incoming, Writer
-from wagtail_mailarchive.exceptions import FolderFull, LeaseLost, ParserFailed
-from wagtail_mailarchive.mime.message import ParsedMessage
+from wagtail_mailarchive.exceptions import (
+    DatabaseRefusedMessage,
+    FolderFull,
+    LeaseLost,
+    MessageError,
+    ParserFailed,
+    ParserTimedOut,
+    StorageError,
+)
+from wagtail_mailarchive.mime.message import ParsedMessage, Part
 from wagtail_mailarchive.models import (
     Attachment,
     EmailFolderPage,
@@ -43,7 +64,7 @@ def writer_for(folder: EmailFolderPage) -> Writer:
     return Writer(mailbox, 1, fence=lambda: None, also=lambda outcomes, size: None)
 
 
-def incoming(raw: bytes, parsed: ParsedMessage | ParserFailed | None = None) -> Incoming:
+def incoming(raw: bytes, parsed: ParsedMessage | MessageError | None = None) -> Incoming:
     return Incoming(
         uid=next(uids),
         received_at=datetime(2026, 3, 5, 14, tzinfo=UTC),
@@ -150,6 +171,7 @@ def test_an_unreadable_message_is_quarantined_and_its_original_kept(
 
 # What parsers hand over at worst. `ParsedMessage.from_json` would have taken NUL out; here it
 # comes straight, because a database must never be the reason that a neighbour is lost.
+FAR = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 HOSTILE = {
     "2 MB word": ParsedMessage(subject="x" * 2_000_000, text="y" * 2_000_000),
     "5 kB Message-ID": ParsedMessage(message_id="i" * 5_000, references=["r" * 5_000]),
@@ -157,8 +179,30 @@ HOSTILE = {
     "wide characters": ParsedMessage(text=" ".join(chr(0x20000 + n) for n in range(60_000))),
     "NUL": ParsedMessage(subject="a\x00b", text="c\x00d"),
     "lone surrogate": ParsedMessage(subject="\ud800"),
-    "distant date": ParsedMessage(date=-62_000_000_000, date_offset=-1439),
+    "early date": ParsedMessage(date=-62_000_000_000, date_offset=-1439),
+    "late date": ParsedMessage(date=int(FAR.timestamp()) - 3 * 86_400, date_offset=-1439),
+    "endless attachment": ParsedMessage(
+        attachments=[
+            Part(
+                section="1",
+                content_type="text/plain",
+                charset="",
+                encoding="7bit",
+                disposition="attachment",
+                filename="n" * 5_000,
+                content_id="",
+                start=0,
+                length=0,
+                size=2**80,
+                sha256="0" * 64,
+            )
+        ]
+    ),
 }
+# SQLite keeps a NUL; PostgreSQL has none in text.
+REFUSED = {"lone surrogate", "endless attachment"}
+if connection.vendor == "postgresql":
+    REFUSED.add("NUL")
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -168,20 +212,249 @@ def test_what_the_database_refuses_is_quarantined_alone(folder: EmailFolderPage,
     writer_for(folder).write(batch)
     outcomes = dict(LedgerEntry.objects.values_list("uid", "outcome"))
     hostile = outcomes.pop(batch[5].uid)
+    assert hostile == (Outcome.QUARANTINED if kind in REFUSED else Outcome.ARCHIVED)
+    assert sorted(outcomes) == sorted(each.uid for each in batch if each is not batch[5])
     assert set(outcomes.values()) == {Outcome.ARCHIVED}
-    assert hostile in (Outcome.ARCHIVED, Outcome.QUARANTINED)
-    assert len(outcomes) == 9
-    if kind in ("2 MB word", "5 kB Message-ID", "many words", "wide characters"):
-        assert hostile == Outcome.ARCHIVED
+    assert not any(Page.find_problems())
+    entry = LedgerEntry.objects.get(uid=batch[5].uid)
+    assert entry.reason_code == ("DatabaseRefusedMessage" if kind in REFUSED else "")
+    assert entry.original is not None
+    assert originals.read(entry.original) == kind.encode()
+
+
+@pytest.mark.parametrize("hours", [-12, 0, 14])
+def test_a_server_whose_clock_is_at_the_end_of_time_is_not_believed(
+    folder: EmailFolderPage, hours: int
+) -> None:
+    absurd = incoming(b"a", ParsedMessage())
+    absurd = Incoming(
+        absurd.uid,
+        FAR.replace(tzinfo=timezone(timedelta(hours=hours))),
+        absurd.original,
+        absurd.parsed,
+    )
+    writer_for(folder).write([absurd])
+    [message] = EmailMessagePage.objects.all()
+    assert message.received_at is None
+    assert abs(message.sorted_at - datetime.now(UTC)) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize("received", [datetime(2099, 1, 1, tzinfo=UTC), FAR])
+def test_mail_from_the_future_does_not_stand_before_all_other(
+    folder: EmailFolderPage, received: datetime
+) -> None:
+    raw = factories.raw(Date="Thu, 01 Jan 2099 00:00:00 +0000")
+    [future] = factories.archive(folder, raw, received_at=received)
+    [normal] = factories.archive(folder, factories.raw())
+    future = EmailMessagePage.objects.get(pk=future.pk)
+    assert future.sorted_at < datetime.now(UTC) + timedelta(days=2)
+    assert EmailMessagePage.objects.get(pk=normal.pk).sorted_at < future.sorted_at
+
+
+class Refusal(Exception):
+    """A driver's error."""
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+def failing(error: type[DatabaseError], sqlstate: str = "") -> DatabaseError:
+    """An error of Django's as a driver's with `sqlstate` would have caused it."""
+    made = error("text of the database")
+    made.__cause__ = Refusal(sqlstate)
+    return made
+
+
+def count_failing(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, calls: Iterable[int]
+) -> list[int]:
+    """Let the last but one step of a transaction fail at `calls`; return how often it was tried."""
+    numbers, tried, real = count(1), [], month_counts.add
+
+    def add(folder_id: int, moments: Iterable[datetime]) -> None:
+        tried.append(next(numbers))
+        real(folder_id, moments)
+        if tried[-1] in calls:
+            raise error
+
+    monkeypatch.setattr(month_counts, "add", add)
+    return tried
+
+
+def is_untouched(folder: EmailFolderPage) -> bool:
+    return not (
+        LedgerEntry.objects.exists()
+        or Original.objects.exists()
+        or EmailMessagePage.objects.exists()
+        or MonthCount.objects.exists()
+        or EmailFolderPage.objects.get(pk=folder.pk).numchild
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        failing(OperationalError),  # SQLite's "database is locked" and "disk I/O error"
+        failing(OperationalError, "53100"),  # disk full
+        failing(OperationalError, "55P03"),  # lock not available
+        failing(OperationalError, "57P01"),  # the server is being shut down
+        failing(OperationalError, "08006"),  # connection failure
+        failing(InterfaceError),  # connection already closed
+        failing(InternalError, "XX001"),  # data corrupted
+        StorageError(store="originals"),
+        LeaseLost(account="Office"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_messages_fault_writes_nothing_and_quarantines_nothing(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    tried = count_failing(monkeypatch, error, calls=range(1, 100))
+    with pytest.raises(type(error)) as caught:
+        writer_for(folder).write([incoming(b"%d" % n) for n in range(4)])
+    assert caught.value is error
+    assert tried == [1]
+    assert is_untouched(folder)
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "40001"])
+def test_a_deadlock_is_tried_again(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch, sqlstate: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    tried = count_failing(monkeypatch, failing(OperationalError, sqlstate), calls=[1, 2])
+    writer_for(folder).write([incoming(b"%d" % n) for n in range(4)])
+    assert tried == [1, 2, 3]
+    assert set(LedgerEntry.objects.values_list("outcome", flat=True)) == {Outcome.ARCHIVED}
+    assert EmailMessagePage.objects.count() == 4
+    assert MonthCount.objects.get(folder=folder).messages == 4
+
+
+def test_a_deadlock_without_end_goes_up_and_quarantines_nothing(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    tried = count_failing(monkeypatch, failing(OperationalError, "40P01"), calls=range(1, 100))
+    with pytest.raises(OperationalError):
+        writer_for(folder).write([incoming(b"a")])
+    assert len(tried) == len(waits) + 1 == 5
+    assert is_untouched(folder)
+
+
+def test_halving_keeps_what_was_committed_and_reports_each_message_once(
+    folder: EmailFolderPage,
+) -> None:
+    told: list[tuple[Counter[Outcome], int]] = []
+    mailbox = Mailbox.objects.create(folder=folder, name="INBOX")
+    writer = Writer(
+        mailbox, 1, fence=lambda: None, also=lambda outcomes, size: told.append((outcomes, size))
+    )
+    batch = [incoming(b"%02d" % n) for n in range(16)]
+    bad = [2, 3, 9]
+    for n in bad:
+        batch[n] = incoming(b"%02d" % n, HOSTILE["lone surrogate"])
+    # The same bytes again, in the other half.
+    batch[15] = incoming(b"00")
+    writer.write(batch)
+    assert sum((outcomes for outcomes, _ in told), Counter()) == {
+        Outcome.ARCHIVED: 12,
+        Outcome.DUPLICATE: 1,
+        Outcome.QUARANTINED: 3,
+    }
+    assert sum(size for _, size in told) == 32
+    entries = LedgerEntry.objects.order_by("uid")
+    assert [entry.uid for entry in entries] == sorted(each.uid for each in batch)
+    quarantined = {entry.uid for entry in entries if entry.outcome == Outcome.QUARANTINED}
+    assert quarantined == {batch[n].uid for n in bad}
+    assert EmailMessagePage.objects.count() == 12
     assert not any(Page.find_problems())
 
 
-def test_a_lone_surrogate_is_refused_and_quarantined(folder: EmailFolderPage) -> None:
-    writer_for(folder).write([incoming(b"a"), incoming(b"b", HOSTILE["lone surrogate"])])
-    entry = LedgerEntry.objects.get(outcome=Outcome.QUARANTINED)
-    assert entry.reason_code == "DatabaseRefusedMessage"
-    assert entry.original is not None
-    assert originals.read(entry.original) == b"b"
+def test_a_lost_connection_while_halving_keeps_the_first_half_and_forgets_nothing(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = [incoming(b"%d" % n) for n in range(4)]
+    batch[3] = incoming(b"3", HOSTILE["lone surrogate"])
+    # The whole is refused before it counts; then its first half counts, then the third message.
+    count_failing(monkeypatch, failing(OperationalError, "08006"), calls=[2])
+    with pytest.raises(OperationalError):
+        writer_for(folder).write(batch)
+    assert list(LedgerEntry.objects.order_by("uid").values_list("uid", "outcome")) == [
+        (each.uid, Outcome.ARCHIVED) for each in batch[:2]
+    ]
+    monkeypatch.undo()
+    mailbox = Mailbox.objects.get(folder=folder)
+    rest = Writer(mailbox, 1, fence=lambda: None, also=lambda outcomes, size: None)
+    rest.write(batch[2:])
+    assert list(LedgerEntry.objects.order_by("uid").values_list("outcome", flat=True)) == [
+        *[Outcome.ARCHIVED] * 3,
+        Outcome.QUARANTINED,
+    ]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, so no deadlock")
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_real_deadlock_costs_an_attempt_and_no_message(folder: EmailFolderPage) -> None:
+    mailbox = Mailbox.objects.create(folder=folder, name="INBOX")
+    folder_held, mailbox_held = threading.Event(), threading.Event()
+    fences = count(1)
+
+    def fence() -> None:
+        next(fences)
+        Mailbox.objects.select_for_update().get(pk=mailbox.pk)
+        mailbox_held.set()
+        assert folder_held.wait(10)
+
+    def cross() -> None:
+        try:
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    # So that it is the writer who is found waiting in a circle.
+                    cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+                Page.objects.select_for_update().get(pk=folder.pk)
+                folder_held.set()
+                assert mailbox_held.wait(10)
+                Mailbox.objects.select_for_update().get(pk=mailbox.pk)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as threads:
+        crossing = threads.submit(cross)
+        writer = Writer(mailbox, 1, fence=fence, also=lambda outcomes, size: None)
+        writer.write([incoming(b"a"), incoming(b"b")])
+        crossing.result(20)
+    assert next(fences) > 2
+    assert set(LedgerEntry.objects.values_list("outcome", flat=True)) == {Outcome.ARCHIVED}
+    assert EmailMessagePage.objects.count() == 2
+
+
+def test_each_quarantined_message_is_logged_without_its_content(
+    folder: EmailFolderPage, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = incoming(b"confidential", ParsedMessage(subject="confidential\ud800"))
+    crashed = incoming(b"private", ParserTimedOut(seconds=30))
+    with caplog.at_level("INFO", logger="wagtail_mailarchive.archive"):
+        writer_for(folder).write([incoming(b"harmless"), refused, crashed])
+    mailbox = Mailbox.objects.get(folder=folder)
+    place = f"of mailbox {mailbox.pk} ('INBOX')"
+    assert sorted(record.getMessage() for record in caplog.records) == sorted(
+        [
+            f"Quarantined UID {refused.uid} {place}: DatabaseRefusedMessage: "
+            f"{DatabaseRefusedMessage()}",
+            f"Quarantined UID {crashed.uid} {place}: ParserTimedOut: {ParserTimedOut(seconds=30)}",
+        ]
+    )
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_nothing_is_logged_of_what_was_not_committed(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    count_failing(monkeypatch, failing(OperationalError), calls=[1])
+    with pytest.raises(OperationalError):
+        writer_for(folder).write([incoming(b"a"), incoming(b"b", ParserFailed())])
+    assert not caplog.records
 
 
 def test_a_lost_lease_writes_nothing(folder: EmailFolderPage) -> None:

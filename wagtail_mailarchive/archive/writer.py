@@ -6,6 +6,7 @@ together or not at all, after the fence has proved that the account is still our
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections import Counter
@@ -33,8 +34,11 @@ from ..models import (
 )
 from . import month_counts, originals, pages, records, rows
 from .database_errors import DATA_ERRORS, refused_for_data, worth_retrying
+from .dates import showable
 from .originals import PreparedOriginal
 from .rows import Row
+
+logger = logging.getLogger("wagtail_mailarchive.archive")
 
 _ATTEMPTS = 5
 
@@ -53,6 +57,7 @@ class Incoming:
     """One message on its way into the archive.
 
     Attributes:
+        received_at: what the server says, in UTC; None where that is no time.
         parsed: what it says, or why it could not be read; then it is quarantined.
     """
 
@@ -60,6 +65,9 @@ class Incoming:
     received_at: datetime | None
     original: PreparedOriginal
     parsed: ParsedMessage | MessageError = field(repr=False)
+
+    def __post_init__(self) -> None:
+        self.received_at = showable(self.received_at)
 
 
 class InTransaction(Protocol):
@@ -122,11 +130,25 @@ class Writer:
             try:
                 with transaction.atomic(durable=True):
                     self._write(batch)
+                self._log_quarantined(batch)
                 return
             except DatabaseError as error:
                 if attempt == _ATTEMPTS or not worth_retrying(error):
                     raise
             time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 (no secret)
+
+    def _log_quarantined(self, batch: Sequence[Incoming]) -> None:
+        for each in batch:
+            if isinstance(each.parsed, MessageError):
+                # Nothing of the mail itself: logs are read by others than mail is.
+                logger.warning(
+                    "Quarantined UID %d of mailbox %d (%r): %s: %s",
+                    each.uid,
+                    self._mailbox.pk,
+                    self._mailbox.name,
+                    each.parsed.code,
+                    each.parsed,
+                )
 
     def _write(self, batch: Sequence[Incoming]) -> None:
         self._fence()
