@@ -7,7 +7,7 @@ hits to give the newest.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
 from django.db import connection
 
@@ -24,9 +24,10 @@ _SQLITE = """
 """
 _POSTGRESQL = """
     SELECT id FROM {table}
-    WHERE search_vector @@ (%s::tsquery && plainto_tsquery('simple', %s)) {before}
+    WHERE search_vector @@ (%s::tsquery && {words}) AND numnode({words}) > 0 {before}
     ORDER BY id DESC LIMIT %s
 """
+_POSTGRESQL_WORDS = "plainto_tsquery('simple', wagtail_mailarchive_words(%s))"
 
 
 def find(folder_id: int, words: str, *, before: int | None = None, limit: int) -> list[int]:
@@ -38,7 +39,7 @@ def find(folder_id: int, words: str, *, before: int | None = None, limit: int) -
 
     Nothing is found for nothing: a text without a single word gives an empty list.
     """
-    terms = [term[:_MAX_WORD] for term in re.findall(r"\w+", words)[:_MAX_WORDS]]
+    terms = [term[:_MAX_WORD] for term in _split(words)[:_MAX_WORDS]]
     if not terms:
         return []
     if connection.vendor == "sqlite":
@@ -48,7 +49,9 @@ def find(folder_id: int, words: str, *, before: int | None = None, limit: int) -
         condition = "AND rowid < %s"
     else:
         sql = _POSTGRESQL.replace("{table}", MessageText._meta.db_table)
-        params = [f"'{scope_of(folder_id)}'", " ".join(terms)]
+        sql = sql.replace("{words}", _POSTGRESQL_WORDS)
+        # The second time to ask whether any word is left: without one, all of the folder matches.
+        params = [f"'in {scope_of(folder_id)}'", " ".join(terms), " ".join(terms)]
         condition = "AND id < %s"
     arguments: list[str | int] = [*params]
     if before is not None:
@@ -57,3 +60,8 @@ def find(folder_id: int, words: str, *, before: int | None = None, limit: int) -
     with connection.cursor() as cursor:
         cursor.execute(sql.replace("{before}", condition if before is not None else ""), arguments)
         return [row[0] for row in cursor.fetchall()]
+
+
+def _split(text: str) -> list[str]:
+    """Return runs of letters, numbers and their marks (Hindi's vowels are marks)."""
+    return "".join(each if unicodedata.category(each)[0] in "LNM" else " " for each in text).split()

@@ -44,6 +44,8 @@ class MessageText(models.Model):
 
 
 def scope_of(folder_id: int) -> str:
-    """Return the word that stands for a folder in the index; no mail can hold it by chance
-    in the scope column."""
+    """Return the word that stands for a folder in the index.
+
+    Mail may hold this very word, so the index keeps it where no text comes: see migration 0002.
+    """
     return f"folder{folder_id}"

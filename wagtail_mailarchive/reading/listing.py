@@ -165,7 +165,7 @@ def found(
     limit = PAGE_SIZE + 1
     while True:
         ids = search.find(folder.pk, words, before=last, limit=limit)
-        hits += _readable_hits(ids, request)
+        hits += _readable_hits(folder, ids, request)
         if len(hits) > PAGE_SIZE or len(ids) < limit:
             break
         # Only where much is hidden; growing steps keep the number of questions small.
@@ -206,10 +206,17 @@ def _listing(messages: list[EmailMessagePage], *, newer: bool, older: bool) -> L
     )
 
 
-def _readable_hits(ids: list[int], request: HttpRequest) -> list[tuple[int, EmailMessagePage]]:
+def _readable_hits(
+    folder: EmailFolderPage, ids: list[int], request: HttpRequest
+) -> list[tuple[int, EmailMessagePage]]:
+    """Return (id, message) of the hits that may be shown.
+
+    The folder is asked again: who may read it was decided for this folder, and whether a message
+    is in it must not hang on how words are indexed.
+    """
     owners = dict(MessageText.objects.filter(pk__in=ids).values_list("pk", "message_id"))
     messages = (
-        readable(EmailMessagePage.objects.filter(pk__in=owners.values()), request)
+        readable(EmailMessagePage.objects.filter(folder=folder, pk__in=owners.values()), request)
         .only(*_COLUMNS)
         .in_bulk()
     )

@@ -1,0 +1,108 @@
+"""Which words find which messages: the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import factories
+from wagtail_mailarchive.archive.search import find
+from wagtail_mailarchive.models import EmailFolderPage, MessageText
+from wagtail_mailarchive.models.message_text import scope_of
+
+pytestmark = pytest.mark.django_db
+
+BODY = """\
+Write to user77@example.com or see https://www.example.org/foo/bar-baz?page=12 for report.pdf.
+Either/or, snake_case_name, well-known, it's ABC-1234, 2026-03-05 12:30, 3.14, 1.2.3, v2.0.1, -5 C.
+Look below /usr/local/bin, x <secret> y, a&amp;b, 1e5, #4711, "quoted", (bracketed), 'single'.
+Café, Ma\u0301laga, Łódź, ЖУРНАЛ, हिन्दी, 東京都, 한글, “curly”, em—dash.
+"""
+
+
+@pytest.fixture
+def folder(db: None) -> EmailFolderPage:
+    page = factories.folder()
+    people = {"From": "Bob <bob@mail.test>", "To": "carol@mail.test"}
+    factories.archive(page, factories.raw("Other", "Nothing of the kind.\n", **people))
+    return page
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("user77@example.com", "user77", "example.com", "example", "com"),
+        *("https://www.example.org/foo/bar-baz", "www", "foo", "bar", "baz", "page=12", "12"),
+        *("report.pdf", "report", "pdf", "either", "either/or", "EITHER"),
+        *("snake_case_name", "case", "well-known", "known", "it's"),
+        *("ABC-1234", "1234", "abc", "2026-03-05", "2026", "12:30", "3.14", "1.2.3", "v2.0"),
+        *("/usr/local/bin", "local", "secret", "<secret>", "amp", "1e5", "#4711", "-5"),
+        *("quoted", '"quoted"', "bracketed", "(bracketed", "single"),
+        *("café", "cafe", "CAFÉ", "cafe\u0301", "malaga", "Málaga", "журнал", "हिन्दी", "東京都"),
+        *("한글", "curly", "“curly”", "em dash", "em—dash", "ada lovelace", "ada@example.org"),
+        *("pdf user77", "greeting café", "_ secret"),
+    ],
+)
+def test_words_are_found_however_they_are_joined(folder: EmailFolderPage, words: str) -> None:
+    [message] = factories.archive(folder, factories.raw("Greeting", BODY))
+    assert find(folder.pk, words, limit=10) == [MessageText.objects.get(message=message).pk]
+
+
+@pytest.mark.parametrize("words", ["ser77", "secret zeppelin", "東京", "usr2", "exampl"])
+def test_parts_of_words_and_missing_words_find_nothing(folder: EmailFolderPage, words: str) -> None:
+    factories.archive(folder, factories.raw("Greeting", BODY))
+    assert find(folder.pk, words, limit=10) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        " ",
+        "_",
+        "__",
+        "²",
+        "ª",
+        "٣",
+        "़",
+        "\u0301",
+        "-",
+        "...",
+        "\x00",
+        "\ud800",
+        "<>",
+        "'",
+        "\\",
+    ],
+)
+def test_what_holds_no_word_does_not_find_the_whole_folder(
+    folder: EmailFolderPage, words: str
+) -> None:
+    assert find(folder.pk, words, limit=10) == []
+
+
+@pytest.mark.parametrize("words", ["AND", "OR", "NOT zebra", "noth*", "NEAR(nothing kind)"])
+def test_no_word_is_an_operator(folder: EmailFolderPage, words: str) -> None:
+    assert find(folder.pk, words, limit=10) == []
+
+
+@pytest.mark.parametrize("place", ["subject", "people", "body"])
+@pytest.mark.parametrize(
+    "form", ["{0}", "in {0}", "'in {0}'", "scope:{0}", "in_{0}", "in\u00a0{0}"]
+)
+def test_mail_that_names_another_folder_is_not_found_there(
+    folder: EmailFolderPage, form: str, place: str
+) -> None:
+    name = form.format(scope_of(folder.pk))
+    raws = {
+        "subject": factories.raw(f"pineapple {name}"),
+        "people": factories.raw("pineapple", From=f'"{name}" <x@example.org>'),
+        "body": factories.raw("pineapple", f"{name}\n"),
+    }
+    factories.archive(factories.folder(), raws[place])
+    assert find(folder.pk, "pineapple", limit=10) == []
+    assert find(folder.pk, name, limit=10) == []
+
+
+def test_the_word_of_the_folder_itself_finds_nothing(folder: EmailFolderPage) -> None:
+    assert find(folder.pk, scope_of(folder.pk), limit=10) == []
+    assert find(folder.pk, f"in {scope_of(folder.pk)}", limit=10) == []
