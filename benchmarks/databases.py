@@ -23,7 +23,10 @@ _numbers = count(1)
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 60,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+        "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16000;"
+    ),
 }
 
 

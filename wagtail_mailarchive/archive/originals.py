@@ -11,14 +11,15 @@ import hashlib
 import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.db.models import Q
 from django.utils import timezone
 
 from ..conf import SETTING, archive_settings
-from ..exceptions import ConfigurationError, OriginalDamaged, StorageError
+from ..exceptions import ConfigurationError, MailArchiveError, OriginalDamaged, StorageError
 from ..models import Original, OriginalChunk
 from ..models.original import CHUNK_SIZE, DATABASE
 from . import rows
@@ -72,30 +73,22 @@ def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
         The key of each by its SHA-256.
     """
     wanted = {each.sha256: each for each in originals}
-    found = _keys_of(wanted)
-    new = [wanted[sha256] for sha256 in sorted(wanted.keys() - found.keys())]
-    if not new:
-        return found
     now = timezone.now()
-    rows.insert(
+    inserted = rows.insert(
         Original,
         ("sha256", "size", "store", "created_at"),
-        [(each.sha256, each.size, each.store, now) for each in new],
+        [
+            (each.sha256, each.size, each.store, now)
+            for each in sorted(wanted.values(), key=attrgetter("sha256"))
+        ],
         unique=("sha256",),
+        returning=("sha256", "id"),
     )
-    keys = _keys_of(each.sha256 for each in new)
-    # Another writer may have been first with the same bytes; then they are kept as it decided,
-    # and its chunks are there.
-    elsewhere = set(
-        Original.objects.filter(pk__in=keys.values())
-        .filter(~Q(store=DATABASE) | Q(chunks__number=0))
-        .values_list("pk", flat=True)
-    )
+    keys: dict[str, int] = dict(inserted)
     chunks = [
-        (keys[each.sha256], number, deflated, data)
-        for each in new
-        if keys[each.sha256] not in elsewhere
-        for number, (deflated, data) in enumerate(each.rows)
+        (key, number, deflated, data)
+        for sha256, key in inserted
+        for number, (deflated, data) in enumerate(wanted[sha256].rows)
     ]
     for start in range(0, len(chunks), _CHUNKS_AT_ONCE):
         rows.insert(
@@ -103,7 +96,8 @@ def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
             ("original_id", "number", "deflated", "data"),
             chunks[start : start + _CHUNKS_AT_ONCE],
         )
-    return found | keys
+    # What was there already, or came from another writer meanwhile, is kept as it is.
+    return keys | _keys_of(wanted.keys() - keys.keys())
 
 
 def read(original: Original, start: int = 0, length: int | None = None) -> bytes:
@@ -230,9 +224,22 @@ def _storage(alias: str) -> Storage:
     return storage
 
 
-def _store(alias: str, sha256: str, chunks: Sequence[bytes]) -> None:
-    storage, name = _storage(alias), stored_name(sha256)
+@contextmanager
+def _failing_as_storage_error(alias: str) -> Iterator[None]:
     try:
+        yield
+    except MailArchiveError:
+        raise
+    except Exception as error:
+        # A storage is foreign code and has errors of its own: botocore's ClientError, a client's
+        # HTTP errors, OSError, an alias that the settings no longer hold.
+        raise StorageError(store=alias) from error
+
+
+def _store(alias: str, sha256: str, chunks: Sequence[bytes]) -> None:
+    name = stored_name(sha256)
+    with _failing_as_storage_error(alias):
+        storage = _storage(alias)
         if isinstance(storage, DurableFileSystemStorage):
             storage.save_durably(name, chunks)
             return
@@ -244,16 +251,14 @@ def _store(alias: str, sha256: str, chunks: Sequence[bytes]) -> None:
         with storage.open(name) as file:
             for piece in file.chunks():
                 digest.update(piece)
-    except OSError as error:
-        raise StorageError(store=alias) from error
-    if digest.hexdigest() != sha256:
-        raise OriginalDamaged(sha256=sha256, store=alias)
+        if digest.hexdigest() != sha256:
+            raise OriginalDamaged(sha256=sha256, store=alias)
 
 
 def _read_stored(original: Original, start: int, length: int) -> bytes:
-    try:
-        with _storage(original.store).open(stored_name(original.sha256)) as file:
-            file.seek(start)
-            return bytes(file.read(length))
-    except OSError as error:
-        raise StorageError(store=original.store) from error
+    with (
+        _failing_as_storage_error(original.store),
+        _storage(original.store).open(stored_name(original.sha256)) as file,
+    ):
+        file.seek(start)
+        return bytes(file.read(length))

@@ -24,7 +24,8 @@ def insert(
     *,
     unique: tuple[str, ...] = (),
     update: tuple[str, ...] = (),
-) -> None:
+    returning: tuple[str, ...] = (),
+) -> list[Any]:
     """Insert `rows` into `model`'s own table, not into those of its parents.
 
     Nothing is filled in: no defaults, no `auto_now_add`; no signal is sent.
@@ -34,30 +35,37 @@ def insert(
         rows: one value for each of `names`.
         unique: what to expect conflicts of; without `update` such rows are left as they are.
         update: what a row takes over from one that conflicts with it.
+        returning: what to tell of the rows inserted; those left as they are tell nothing.
 
     Raises:
         DatabaseError, ValueError, OverflowError: see `database_errors`.
     """
     if not rows:
-        return
+        return []
     fields = _fields(model, names)
     adapted = list(_adapted(fields, rows))
     columns = ", ".join(_quoted(field) for field in fields)
     target = f"{connection.ops.quote_name(model._meta.db_table)} ({columns})"
-    if not unique and _can_copy():
+    if not (unique or returning) and _can_copy():
         _copy(target, fields, adapted)
-        return
-    conflict = _conflict(model, unique, update) if unique else ""
+        return []
+    end = _conflict(model, unique, update) if unique else ""
+    if returning:
+        end += f" RETURNING {', '.join(_quoted(field) for field in _fields(model, returning))}"
     size = max(1, connection.ops.bulk_batch_size(fields, adapted) or len(adapted))
     places = f"({', '.join(['%s'] * len(fields))})"
+    told: list[Any] = []
     with connection.cursor() as cursor:
         for start in range(0, len(adapted), size):
             some = adapted[start : start + size]
             values = ", ".join([places] * len(some))
             cursor.execute(
-                f"INSERT INTO {target} VALUES {values} {conflict}",  # noqa: S608 (names are ours)
+                f"INSERT INTO {target} VALUES {values} {end}",  # noqa: S608 (names are ours)
                 [value for row in some for value in row],
             )
+            if returning:
+                told += cursor.fetchall()
+    return told
 
 
 @lru_cache(maxsize=32)
@@ -83,7 +91,8 @@ def _adapted(fields: Sequence[Field[Any, Any]], rows: Sequence[Row]) -> Iterator
 
 def _adapter(field: Field[Any, Any]) -> _Adapt | None:
     if isinstance(field, models.DateTimeField):
-        return connection.ops.adapt_datetimefield_value
+        # A batch holds the same moments many times over.
+        return lru_cache(connection.ops.adapt_datetimefield_value)
     if isinstance(field, models.UUIDField | models.JSONField):
         return lambda value: field.get_db_prep_save(value, connection)
     return None
