@@ -12,7 +12,7 @@ from itertools import count
 
 import pytest
 from django.db import (
-    DatabaseError,
+    Error,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -258,7 +258,7 @@ class Refusal(Exception):
         self.sqlstate = sqlstate
 
 
-def failing(error: type[DatabaseError], sqlstate: str = "") -> DatabaseError:
+def failing(error: type[Error], sqlstate: str = "") -> Error:
     """An error of Django's as a driver's with `sqlstate` would have caused it."""
     made = error("text of the database")
     made.__cause__ = Refusal(sqlstate)
