@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import InMemoryStorage
+from django.core.files.storage import InMemoryStorage, storages
 from django.db import transaction
 from pytest_django import Settings
 
@@ -30,6 +30,33 @@ class AlteringStorage(InMemoryStorage):
     def _save(self, name: str, content: File[bytes]) -> str:
         altered = ContentFile(content.read().replace(b"\r\n", b"\n"))
         return str(super()._save(name, altered))  # type: ignore[misc]  # not in the stubs
+
+
+class RemoteError(Exception):
+    """As botocore's ClientError: no OSError, and known to nobody but that storage."""
+
+
+class FailingStorage(InMemoryStorage):
+    """Takes files until it is told to fail with an error of its own."""
+
+    fails_at = ""
+
+    def exists(self, name: str) -> bool:
+        self._step("exists")
+        return super().exists(name)
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        self._step("save")
+        return str(super()._save(name, content))  # type: ignore[misc]  # not in the stubs
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        self._step("open")
+        opened: File[bytes] = super()._open(name, mode)  # type: ignore[misc]  # not in the stubs
+        return opened
+
+    def _step(self, name: str) -> None:
+        if name == self.fails_at:
+            raise RemoteError("SECRET of the bucket")
 
 
 @pytest.fixture
@@ -180,6 +207,46 @@ def test_a_storage_that_alters_bytes_is_refused(settings: Settings, tmp_path: Pa
     _use(settings, tmp_path, "tests.archive.test_originals.AlteringStorage")
     with pytest.raises(OriginalDamaged):
         originals.prepare([TEXT])
+
+
+@pytest.mark.parametrize("step", ["exists", "save", "open"])
+def test_a_storages_own_errors_are_storage_errors(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    _use(settings, tmp_path, "tests.archive.test_originals.FailingStorage")
+    monkeypatch.setattr(FailingStorage, "fails_at", step)
+    with pytest.raises(StorageError) as caught:
+        originals.prepare([TEXT])
+    assert caught.value.params == {"store": "originals"}
+    assert "SECRET" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, RemoteError)
+
+
+def test_an_original_that_its_storage_cannot_give_is_a_storage_error(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(settings, tmp_path, "tests.archive.test_originals.FailingStorage")
+    original = keep(TEXT)
+    assert originals.read(original) == TEXT
+    monkeypatch.setattr(FailingStorage, "fails_at", "open")
+    with pytest.raises(StorageError):
+        originals.read(original)
+    monkeypatch.setattr(FailingStorage, "fails_at", "")
+    storages["originals"].delete(originals.stored_name(original.sha256))
+    with pytest.raises(StorageError):
+        originals.read(original)
+
+
+def test_an_original_whose_storage_left_the_settings_is_a_storage_error(
+    settings: Settings, tmp_path: Path
+) -> None:
+    _use(settings, tmp_path, "django.core.files.storage.InMemoryStorage")
+    original = keep(TEXT)
+    settings.STORAGES = {
+        alias: given for alias, given in settings.STORAGES.items() if alias != "originals"
+    }
+    with pytest.raises(StorageError):
+        originals.read(original)
 
 
 def test_the_store_may_change_while_old_originals_stay_readable(
