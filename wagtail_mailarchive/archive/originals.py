@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.db.models import Q
 from django.utils import timezone
 
 from ..conf import SETTING, archive_settings
@@ -73,30 +73,22 @@ def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
         The key of each by its SHA-256.
     """
     wanted = {each.sha256: each for each in originals}
-    found = _keys_of(wanted)
-    new = [wanted[sha256] for sha256 in sorted(wanted.keys() - found.keys())]
-    if not new:
-        return found
     now = timezone.now()
-    rows.insert(
+    inserted = rows.insert(
         Original,
         ("sha256", "size", "store", "created_at"),
-        [(each.sha256, each.size, each.store, now) for each in new],
+        [
+            (each.sha256, each.size, each.store, now)
+            for each in sorted(wanted.values(), key=attrgetter("sha256"))
+        ],
         unique=("sha256",),
+        returning=("sha256", "id"),
     )
-    keys = _keys_of(each.sha256 for each in new)
-    # Another writer may have been first with the same bytes; then they are kept as it decided,
-    # and its chunks are there.
-    elsewhere = set(
-        Original.objects.filter(pk__in=keys.values())
-        .filter(~Q(store=DATABASE) | Q(chunks__number=0))
-        .values_list("pk", flat=True)
-    )
+    keys: dict[str, int] = dict(inserted)
     chunks = [
-        (keys[each.sha256], number, deflated, data)
-        for each in new
-        if keys[each.sha256] not in elsewhere
-        for number, (deflated, data) in enumerate(each.rows)
+        (key, number, deflated, data)
+        for sha256, key in inserted
+        for number, (deflated, data) in enumerate(wanted[sha256].rows)
     ]
     for start in range(0, len(chunks), _CHUNKS_AT_ONCE):
         rows.insert(
@@ -104,7 +96,8 @@ def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
             ("original_id", "number", "deflated", "data"),
             chunks[start : start + _CHUNKS_AT_ONCE],
         )
-    return found | keys
+    # What was there already, or came from another writer meanwhile, is kept as it is.
+    return keys | _keys_of(wanted.keys() - keys.keys())
 
 
 def read(original: Original, start: int = 0, length: int | None = None) -> bytes:
