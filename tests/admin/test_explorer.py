@@ -16,6 +16,7 @@ from wagtail.models import Page
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.models.message_text import scope_of
 
 
 @pytest.fixture
@@ -74,6 +75,23 @@ def test_a_received_date_is_not_shown_as_the_sent_date(
 def test_no_subject_is_named(boss: Client, folder: EmailFolderPage) -> None:
     factories.archive(folder, factories.raw(""))
     assert "(no subject)" in explore(boss, folder).content.decode()
+
+
+def test_no_subject_is_named_in_the_language_of_who_reads(folder: EmailFolderPage) -> None:
+    [message] = factories.archive(folder, factories.raw(""))
+    # As a worker with another language would have stored it.
+    EmailMessagePage.objects.filter(pk=message.pk).update(title="(kein Betreff)")
+    message = EmailMessagePage.objects.get(pk=message.pk)
+    assert message.get_admin_display_title() == "(no subject)"
+    [message] = factories.archive(folder, factories.raw("Invoice"))
+    assert message.get_admin_display_title() == "Invoice"
+
+
+def test_search_stays_in_the_folder(boss: Client, folder: EmailFolderPage) -> None:
+    name = scope_of(folder.pk)
+    factories.archive(factories.folder(), factories.raw(f"Foreign {name}", "pineapple\n"))
+    assert titles(explore(boss, folder, q="pineapple")) == []
+    assert titles(explore(boss, folder, q=name)) == []
 
 
 def test_hostile_subjects_are_text(boss: Client, folder: EmailFolderPage) -> None:

@@ -114,6 +114,29 @@ def test_the_latest_run_speaks(
     assert "could not be fetched" not in told(folder, boss) or status == RunStatus.FAILED
 
 
+def test_only_a_mailbox_that_held_nothing_is_said_to_have_held_nothing(
+    folder: EmailFolderPage,
+) -> None:
+    def says_so() -> bool:
+        states = condition_of_folder(folder, AnonymousUser(), is_empty=True).states
+        return any("held no mail" in state.sentence for state in states)
+
+    now = timezone.now()
+    account = factories.account(folder)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=now, on_server=0)
+    assert says_so()
+    # There is mail, but quarantined, too large, or hidden from this reader.
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=now, on_server=3)
+    assert not says_so()
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=now, on_server=0)
+    other = factories.account(folder)
+    assert not says_so()
+    factories.fetch_run(other, RunStatus.SUCCEEDED, finished_at=now, on_server=1)
+    assert not says_so()
+    FetchRun.objects.filter(account=other).update(on_server=0)
+    assert says_so()
+
+
 def test_one_failed_account_is_not_hidden_by_another(
     boss: User, publisher: User, folder: EmailFolderPage
 ) -> None:

@@ -139,6 +139,13 @@ def test_finding_nothing_is_said_in_words(client: Client) -> None:
     assert "No message holds “&lt;b&gt;&quot;zeppelin”." in shown
 
 
+def test_the_folder_page_is_for_reading_only(client: Client) -> None:
+    folder = factories.folder()
+    response = client.post(folder.url)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+    assert client.head(folder.url).status_code == 200
+
+
 @pytest.mark.parametrize("words", ['"', "'; --", "\x00", "AND OR NOT", "*", "x" * 5000, "🙂", "%"])
 def test_any_words_can_be_searched(client: Client, words: str) -> None:
     folder = factories.folder()
@@ -229,11 +236,11 @@ def queries_of(client: Client, address: str) -> int:
 @pytest.mark.parametrize(
     ("query", "signed_in", "expected"),
     [
-        ("", False, 12),
-        ("", True, 16),
-        ("?month=2026-01", False, 12),
-        ("?q=number", False, 14),
-        ("?q=zeppelin", False, 12),
+        ("", False, 13),
+        ("", True, 17),
+        ("?month=2026-01", False, 13),
+        ("?q=number", False, 15),
+        ("?q=zeppelin", False, 13),
     ],
 )
 def test_the_number_of_queries_is_constant(

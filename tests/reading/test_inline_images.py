@@ -14,7 +14,7 @@ from wagtail.models import PageViewRestriction
 
 from tests import factories
 from tests.reading import mail
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, OriginalChunk
 from wagtail_mailarchive.reading import inline_images
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +99,16 @@ def test_an_address_dies_within_minutes(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_forged_address_is_not_found(token: str) -> None:
     factories.archive(factories.folder(), mail.html())
     assert fetch(f"/mail/inline/{token}/").status_code == 404
+
+
+def test_an_image_whose_store_fails_is_not_found_and_the_log_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (page,) = factories.archive(factories.folder(), mail.html())
+    address = image_address(Client(), page)
+    OriginalChunk.objects.filter(original=page.original).delete()
+    assert fetch(address).status_code == 404
+    assert f"The original of message {page.pk} cannot be read." in caplog.text
 
 
 def test_the_message_must_still_be_there() -> None:

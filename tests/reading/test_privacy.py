@@ -13,7 +13,8 @@ from wagtail.models import Page, PageViewRestriction
 
 from tests import factories
 from tests.reading import mail
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, MessageText
+from wagtail_mailarchive.models.message_text import scope_of
 from wagtail_mailarchive.reading.inline_images import InlineImageAddresses
 from wagtail_mailarchive.reading.privacy import refused_restrictions
 
@@ -127,7 +128,7 @@ def test_images_obey_every_restriction(archive: Archive, name: str, kind: str, p
     assert Client().get(address).status_code == (200 if name in PASSES[kind] else 404)
 
 
-@pytest.mark.parametrize("place", ["message", "folder"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", ["anonymous", "superuser"])
 def test_unpublished_pages_show_nothing(archive: Archive, name: str, place: str) -> None:
     client = reader(name, Group.objects.create(name="Readers"))
@@ -141,9 +142,37 @@ def test_unpublished_pages_show_nothing(archive: Archive, name: str, place: str)
         assert client.get(archive.message.url + route).status_code == 404, route
     assert client.post(archive.message.url).status_code == 404
     assert client.get(image).status_code == 404
-    if place == "folder":
+    if place != "message":
         assert client.get(archive.folder.url).status_code == 404
         assert client.post(archive.folder.url + "fetch/").status_code == 404
+
+
+def test_a_page_far_above_hides_mail_too() -> None:
+    top = factories.workspace()
+    folder = factories.folder(factories.workspace(parent=top))
+    (message,) = factories.archive(folder, mail.html())
+    assert Client().get(message.url).status_code == 200
+    top.unpublish()
+    assert Client().get(message.url).status_code == 404
+    assert Client().get(folder.url).status_code == 404
+
+
+def test_private_mail_that_names_a_public_folder_is_not_found_there(archive: Archive) -> None:
+    private = factories.folder(privacy="groups")
+    name = scope_of(archive.folder.pk)
+    factories.archive(private, factories.raw(f"Merger {name}", f"pineapple in {name}\n"))
+    for words in ("pineapple", name, f"in {name}", "merger"):
+        shown = Client().get(archive.folder.url, {"q": words})
+        assert shown.context["rows"] == []
+        assert b"Merger" not in shown.content
+
+
+def test_a_hit_of_another_folder_is_left_out_whatever_the_index_says(archive: Archive) -> None:
+    private = factories.folder(privacy="groups")
+    (secret,) = factories.archive(private, factories.raw("Merger", "pineapple\n"))
+    MessageText.objects.filter(message=secret).update(scope=scope_of(archive.folder.pk))
+    shown = Client().get(archive.folder.url, {"q": "pineapple"})
+    assert shown.context["rows"] == []
 
 
 def test_a_restricted_folder_refuses_to_fetch_before_it_says_who_may(archive: Archive) -> None:

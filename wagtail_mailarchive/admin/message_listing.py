@@ -30,7 +30,7 @@ from .refusals import may_explore
 
 SEARCH_LIMIT = 500
 # Bulky columns that no row of the listing shows.
-NOT_LISTED = ["addresses", "references", "in_reply_to", "structure", "defects", "subject"]
+NOT_LISTED = ["addresses", "references", "in_reply_to", "structure", "defects"]
 
 
 def when(message: EmailMessagePage) -> str:

@@ -108,7 +108,9 @@ def _condition(
         told.append(states.does_not_add_up())
     if not active and not failed and not checked_at:
         told.append(states.never_fetched(reader))
-    if not active and is_empty and checked_at:
+    # Mail may be there and not shown: restricted, quarantined, too large.
+    held_no_mail = len(succeeded) == len(enabled) and not any(run.on_server for run in succeeded)
+    if is_empty and held_no_mail:
         told.append(states.held_no_mail())
     if reader.may_fetch and len(enabled) < len(watched):
         told.append(states.partly_off(len(watched) - len(enabled)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models, transaction
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, HelpPanel
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
-from wagtail.url_routing import RouteResult
 
 from ..conf import archive_settings
 from .permissions import FolderPermissionTester
@@ -110,12 +109,6 @@ class EmailFolderPage(RoutedPage, Page):
         kind = _restriction_type()
         if kind != BaseViewRestriction.NONE:
             PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
-
-    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        # Wagtail routes live children of an unpublished parent; a folder hides its mail.
-        if not self.live:
-            raise Http404
-        return super().route(request, path_components)
 
     def permissions_for_user(self, user: Any) -> FolderPermissionTester:
         return FolderPermissionTester(user, self)

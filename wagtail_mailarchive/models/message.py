@@ -8,11 +8,9 @@ from typing import Any, NoReturn
 
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.http import Http404, HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import Page
-from wagtail.url_routing import RouteResult
 
 from ..exceptions import MessageIsReadOnly
 from ..mime.message import Address
@@ -145,7 +143,8 @@ class EmailMessagePage(RoutedPage, Page):
         return [Address(name, address) for name, address in self.addresses.get(header, [])]
 
     def get_admin_display_title(self) -> str:
-        return self.title or gettext("(no subject)")
+        # Without a subject the title holds the words for that in the language of the worker.
+        return self.title if self.subject.strip() else gettext("(no subject)")
 
     # -- read-only ----------------------------------------------------------------------------
 
@@ -198,13 +197,6 @@ class EmailMessagePage(RoutedPage, Page):
         return MessagePermissionTester(user, self)
 
     # -- how Wagtail sees it ------------------------------------------------------------------
-
-    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        # Reached without going through the folder (another site root, say), it still hides.
-        parent = self.get_parent()
-        if not (self.live and parent.live):
-            raise Http404
-        return super().route(request, path_components)
 
     @classmethod
     def get_indexed_objects(cls) -> Any:

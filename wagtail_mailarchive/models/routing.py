@@ -1,5 +1,7 @@
 """Pages whose sub-addresses are an ordinary URLconf, named by a string as Django names them.
 
+Wagtail routes live pages below an unpublished one; these hide with any page above them.
+
 The string keeps the stairs one-way: `models` knows the name of the views' module, `reading` knows
 the models. Views take `(page, request, ...)`.
 """
@@ -9,7 +11,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, ClassVar
 
+from django.http import Http404, HttpRequest
 from wagtail.contrib.routable_page.models import RoutablePageMixin
+from wagtail.url_routing import RouteResult
 
 
 class RoutedPage(RoutablePageMixin):
@@ -20,6 +24,21 @@ class RoutedPage(RoutablePageMixin):
     """
 
     urlconf: ClassVar[str]
+
+    def is_reachable(self) -> bool:
+        """Whether this page and all above it are published; one query."""
+        page: Any = self
+        return bool(page.live) and not page.get_ancestors().filter(live=False).exists()
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        """Find the page at an address at or below this one.
+
+        Raises:
+            Http404: there is none, or this page or one above it is not published.
+        """
+        if not self.is_reachable():
+            raise Http404
+        return super().route(request, path_components)
 
     @classmethod
     def get_subpage_urls(cls) -> Any:

@@ -24,6 +24,8 @@ MAX_QUERY = 200  # characters; more words than anyone types, fewer than hurt
 
 def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     """Show the folder: all of it, one month (`?month=2026-03`) or what was found (`?q=`)."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
     zone = reader_zone(request)
     query = request.GET.get("q", "").strip()[:MAX_QUERY]
     months = listing.months(page, request, zone)

@@ -7,6 +7,8 @@ minutes. Whether that reader may see the message is asked again each time.
 
 from __future__ import annotations
 
+import logging
+
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,9 +16,12 @@ from django.utils.html import escape
 from wagtail.models import PageViewRestriction
 
 from ..archive import originals
+from ..exceptions import StorageError
 from ..mime.decode import decode_body
 from ..models import EmailMessagePage
 from .privacy import may_read, passed_passwords
+
+logger = logging.getLogger(__name__)
 
 MAX_AGE = 10 * 60  # seconds; a frame loads its images at once
 # An image larger than this, encoded, is an attachment to download.
@@ -73,7 +78,11 @@ def inline_image(request: HttpRequest, token: str) -> HttpResponse:
     image = message.attachments.filter(position=position, length__lte=MAX_LENGTH).first()
     if image is None:
         raise Http404
-    encoded = originals.read(message.original, image.start, image.length)
+    try:
+        encoded = originals.read(message.original, image.start, image.length)
+    except StorageError as error:
+        logger.exception("The original of message %s cannot be read.", message.pk)
+        raise Http404 from error
     content = decode_body(encoded, image.encoding)
     kind = raster_type(content)
     if kind is None:

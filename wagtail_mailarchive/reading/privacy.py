@@ -79,6 +79,6 @@ def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[in
     request: Any = HttpRequest()
     request.user = user
     request.session = {_SESSION_KEY: list(passed)}
-    if not (message.live and message.folder.live):
+    if not message.is_reachable():
         return False
     return all(each.accept_request(request) for each in message.get_view_restrictions())
