@@ -26,8 +26,9 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
-	@echo "The rooms that write, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/fetching tests/models
+	@echo "The rooms that write and search, on PostgreSQL:"
+	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/fetching tests/models \
+		tests/reading/test_folder_page.py tests/admin/test_explorer.py
 
 lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations
 	@$(RUN) -m ruff check $(SOURCES)
