@@ -235,6 +235,7 @@ def test_a_queue_without_a_broker_is_found(cluster: Any, settings: Any) -> None:
     ("unsafe", "code"),
     [
         ({"timeout": 300}, "E022"),
+        ({"timeout": 540}, "E022"),
         ({"timeout": None}, "E022"),
         ({"retry": 600}, "E023"),
         ({"retry": 1200}, "E023"),

@@ -179,6 +179,15 @@ class ProtocolError(SourceError):
     )
 
 
+class MessageNotGiven(SourceError):
+    """The server lists a message and answers nothing when asked for it."""
+
+    template = gettext_noop(
+        "%(host)s lists this message and does not hand it over. It is tried again at the next "
+        "fetch."
+    )
+
+
 class UnsafeArgument(SourceError):
     """A string with CR, LF or NUL was about to be sent to a server."""
 
@@ -257,10 +266,6 @@ class LeaseLost(MailArchiveError):
     """Another worker holds the account now; this one must stop without writing."""
 
     template = gettext_noop("Another worker has taken over %(account)s. It goes on there.")
-
-
-class FolderMissing(MailArchiveError):
-    template = gettext_noop("The folder of %(account)s no longer exists.")
 
 
 class UnexpectedFetchError(MailArchiveError):

@@ -21,7 +21,7 @@ def alive() -> list[threading.Thread]:
 
 
 def test_items_come_in_order() -> None:
-    assert list(ahead(iter(range(50)), idle=nothing, every=1)) == list(range(50))
+    assert list(ahead(iter(range(50)), idle=nothing, every=1, wake=nothing)) == list(range(50))
     assert alive() == []
 
 
@@ -33,7 +33,7 @@ def test_the_next_item_is_made_while_this_one_is_used() -> None:
             made.append(n)
             yield n
 
-    with closing(ahead(items(), idle=nothing, every=1)) as stage:
+    with closing(ahead(items(), idle=nothing, every=1, wake=nothing)) as stage:
         assert next(stage) == 0
         deadline = time.monotonic() + 5
         while len(made) < 3 and time.monotonic() < deadline:
@@ -49,7 +49,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise ZeroDivisionError
 
-    stage = ahead(items(), idle=nothing, every=1)
+    stage = ahead(items(), idle=nothing, every=1, wake=nothing)
     assert next(stage) == 1
     with pytest.raises(ZeroDivisionError):
         next(stage)
@@ -72,13 +72,13 @@ def test_idle_is_called_while_waiting_and_may_stop_the_wait() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        next(ahead(items(), idle=idle, every=0.01))
+        next(ahead(items(), idle=idle, every=0.01, wake=release.set))
     assert len(calls) == 3
     assert alive() == []
 
 
 def test_closing_ends_the_thread_although_items_are_left() -> None:
-    stage = ahead(iter(range(1000)), idle=nothing, every=1)
+    stage = ahead(iter(range(1000)), idle=nothing, every=1, wake=nothing)
     next(stage)
     stage.close()
     assert alive() == []

@@ -57,3 +57,5 @@ def test_one_account_or_folder_can_be_chosen(
     assert run("--folder", str(other.folder_id)).startswith(other.name)
     with pytest.raises(CommandError, match="no enabled mail account"):
         run("--account", "987654")
+    with pytest.raises(CommandError, match="no enabled mail account"):
+        run("--account", "0")

@@ -17,10 +17,11 @@ from tests import factories
 from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.archive import originals
 from wagtail_mailarchive.exceptions import LeaseLost, ParserTimedOut
-from wagtail_mailarchive.fetching import batches, lease, listing, run
+from wagtail_mailarchive.fetching import batches, lease, run
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
+from wagtail_mailarchive.fetching.waiting import waiting
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     EmailFolderPage,
@@ -439,7 +440,7 @@ def test_waiting_messages_are_those_present_and_undecided(
     }
     for uid, values in entries.items():
         LedgerEntry.objects.create(**{"mailbox": mailbox, "uidvalidity": 7, "uid": uid} | values)
-    assert listing.waiting_uids(mailbox, 7) == [1, 5]
+    assert waiting(mailbox, 7, run_id=1).uids == [1, 5]
 
 
 def test_an_account_given_another_folder_archives_there_from_then_on(

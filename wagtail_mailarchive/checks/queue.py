@@ -10,10 +10,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from ..fetching.run import LONGEST_TASK
 from .paste import assignment, paste, update
-
-# A fetch task ends at a batch boundary after five minutes; a batch may still take half a minute.
-LONGEST_TASK = 330
 
 SAFE = {
     "workers": 2,

@@ -17,18 +17,23 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Generator[T]:
+def ahead(
+    items: Iterable[T], *, idle: Callable[[], None], every: float, wake: Callable[[], None]
+) -> Generator[T]:
     """Yield `items`, of which the next is made in a thread while the caller uses this one.
 
     At most one finished item waits, so memory holds at most three: one in the making, one
-    waiting, one in use. An error of `items` is raised here, after the items before it. Closing
-    the generator stops the thread after the item that it is making.
+    waiting, one in use. An error of `items` is raised here, after the items before it. A
+    generator of items is closed in the thread, never from outside.
 
     Args:
         idle: called in the caller's thread whenever nothing came for `every` seconds.
+        wake: called when this ends before `items` does; has to make the thread's present wait
+            fail, because its end is awaited.
     """
     channel: queue.Queue[T | _End] = queue.Queue(maxsize=1)
     stopped = threading.Event()
+    ended = False
 
     def send(item: T | _End) -> None:
         while not stopped.is_set():
@@ -43,7 +48,9 @@ def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Gene
             for item in items:
                 send(item)
                 if stopped.is_set():
-                    return
+                    break
+            if isinstance(items, Generator):
+                items.close()
         except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
             send(_End(error))
         else:
@@ -59,10 +66,25 @@ def ahead(items: Iterable[T], *, idle: Callable[[], None], every: float) -> Gene
                 idle()
                 continue
             if isinstance(item, _End):
+                ended = True
                 if item.error is not None:
                     raise item.error
                 return
             yield item
     finally:
         stopped.set()
+        if not ended:
+            wake()
         thread.join()
+
+
+def meanwhile(
+    make: Callable[[], T], *, idle: Callable[[], None], every: float, wake: Callable[[], None]
+) -> T:
+    """Return what `make` returns, or raise what it raises; `idle` is called while it works."""
+
+    def only() -> Generator[T]:
+        yield make()
+
+    [made] = ahead(only(), idle=idle, every=every, wake=wake)
+    return made

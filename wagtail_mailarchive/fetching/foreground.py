@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..models import FetchRun, MailAccount, RunStatus, Trigger
+from ..models import FetchRun, MailAccount, Outcome, RunStatus, Trigger
 from .run import Verdict, work_on
 from .schedule import open_run
+from .tally import tally
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,14 @@ class Report:
 
     Attributes:
         busy: another worker is at it; the run goes on there.
+        ledger: of the messages on the server, how many had which outcome, at any time; adds up
+            to what the server holds.
     """
 
     account: MailAccount
     run: FetchRun
     busy: bool
+    ledger: Mapping[Outcome, int]
 
     @property
     def failed(self) -> bool:
@@ -65,6 +69,7 @@ class Report:
             "erased": run.erased,
             "waiting": run.waiting,
             "adds_up": run.adds_up,
+            "ledger": {str(outcome): number for outcome, number in self.ledger.items()},
             "bytes_fetched": run.bytes_fetched,
         }
 
@@ -77,4 +82,5 @@ def fetch_now(
     while (verdict := work_on(run.pk, after_batch=after_batch)) is Verdict.CONTINUES:
         pass
     run.refresh_from_db()
-    return Report(account, run, busy=verdict is Verdict.BUSY)
+    ledger = tally(account).by_outcome
+    return Report(account, run, busy=verdict is Verdict.BUSY, ledger=ledger)

@@ -18,8 +18,8 @@ from django.db.models.functions import Now
 from ..exceptions import LeaseLost
 from ..models import Lease, MailAccount
 
-# Longer than any single wait between two renewals (a batch's deadline), short enough that a
-# killed worker's account is taken up again soon.
+# Far longer than what lies between two renewals, a transaction or `RENEW_EVERY`; short enough
+# that a killed worker's account is taken up again soon.
 LEASE_TIME = timedelta(minutes=3)
 # Seconds; while a slow server keeps us waiting, the lease is renewed as often.
 RENEW_EVERY = 20.0

@@ -2,62 +2,103 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ..models import LedgerEntry, Mailbox, Outcome, Presence
+from ..models import LedgerEntry, Mailbox, Presence
 from ..sources.base import MailboxState, Source
-from .ahead import ahead
+from .ahead import ahead, meanwhile
 from .lease import RENEW_EVERY, HeldLease
 
+_log = logging.getLogger("wagtail_mailarchive.fetching")
+
 _ROWS_PER_STATEMENT = 5_000
+# Mail may come and go between the count and the listing; hardly three times in a row.
+_ATTEMPTS = 3
 
 
-def update_ledger(source: Source, state: MailboxState, mailbox: Mailbox, lease: HeldLease) -> None:
-    """Bring the ledger's presence up to date with the open mailbox.
+def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
+    """Open the mailbox and bring the ledger's presence up to date with it.
 
     While UIDVALIDITY, UIDNEXT and the number of messages are as at the last listing, nothing came
-    and nothing went, and nothing is asked.
+    and nothing went, and nothing is asked. If the server lists fewer or more messages than it
+    counts, again and again, no message is taken to be gone, and its count stands, so that the
+    ledger does not add up.
     """
+    state = _open(source, mailbox, lease)
     if _is_unchanged(state, mailbox):
-        return
-    if mailbox.uidvalidity != state.uidvalidity:
-        _forget_uids(mailbox, state.uidvalidity, lease)
+        return state
+    for _ in range(_ATTEMPTS):
+        if mailbox.uidvalidity != state.uidvalidity:
+            _forget_uids(mailbox, state.uidvalidity, lease)
+        listed, gone = _list(source, state, mailbox, lease)
+        if listed == state.exists:
+            break
+        counted = _open(source, mailbox, lease)
+        agrees = counted.uidvalidity == state.uidvalidity and counted.exists == listed
+        state = counted
+        if agrees:
+            break
+    else:
+        _log.warning(
+            "Mailbox %s: the server lists %s messages and counts %s",
+            mailbox.pk,
+            listed,
+            state.exists,
+        )
+        # Without UIDNEXT the next fetch lists again.
+        _save(mailbox, replace(state, uidnext=None), lease, gone=[])
+        return state
+    _save(mailbox, state, lease, gone=gone)
+    return state
+
+
+def _open(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
+    return meanwhile(
+        lambda: source.open_mailbox(mailbox.name),
+        idle=lease.renew,
+        every=RENEW_EVERY,
+        wake=source.interrupt,
+    )
+
+
+def _list(
+    source: Source, state: MailboxState, mailbox: Mailbox, lease: HeldLease
+) -> tuple[int, list[int]]:
+    """Record what is listed; return how many that is, and the UIDs known that are not."""
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     listed, last = 0, 0
+    gone: list[int] = []
+    windows = ahead(source.list_uids(), idle=lease.renew, every=RENEW_EVERY, wake=source.interrupt)
     # In a thread, so that the lease can be renewed while a slow server counts.
-    for window in ahead(source.list_uids(), idle=lease.renew, every=RENEW_EVERY):
-        known = dict(
-            entries.filter(uid__gt=last, uid__lte=window[-1]).values_list("uid", "presence")
-        )
-        _record_window(mailbox, state.uidvalidity, entries, known, window, lease)
-        listed += len(window)
-        last = window[-1]
+    with closing(windows):
+        for window in windows:
+            known = dict(
+                entries.filter(uid__gt=last, uid__lte=window[-1]).values_list("uid", "presence")
+            )
+            gone += _record_window(mailbox, state.uidvalidity, entries, known, window, lease)
+            listed += len(window)
+            last = window[-1]
+    beyond = entries.filter(uid__gt=last, presence=Presence.PRESENT)
+    return listed, [*gone, *beyond.values_list("uid", flat=True)]
+
+
+def _save(mailbox: Mailbox, state: MailboxState, lease: HeldLease, *, gone: Sequence[int]) -> None:
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     with transaction.atomic():
         lease.renew()
-        _mark(entries.filter(uid__gt=last), Presence.PRESENT, Presence.GONE)
+        _mark(entries, gone, Presence.PRESENT, Presence.GONE)
         mailbox.uidvalidity = state.uidvalidity
         mailbox.uidnext = state.uidnext
-        mailbox.exists = listed
+        mailbox.exists = state.exists
         mailbox.listed_at = timezone.now()
         mailbox.save(update_fields=["uidvalidity", "uidnext", "exists", "listed_at"])
-
-
-def waiting_uids(mailbox: Mailbox, uidvalidity: int) -> list[int]:
-    """Return the UIDs still to be fetched, ascending."""
-    return list(
-        LedgerEntry.objects.filter(
-            mailbox=mailbox,
-            uidvalidity=uidvalidity,
-            outcome=Outcome.WAITING,
-            presence=Presence.PRESENT,
-        )
-        .order_by("uid")
-        .values_list("uid", flat=True)
-    )
 
 
 def _is_unchanged(state: MailboxState, mailbox: Mailbox) -> bool:
@@ -77,7 +118,7 @@ def _forget_uids(mailbox: Mailbox, uidvalidity: int, lease: HeldLease) -> None:
     with transaction.atomic():
         lease.renew()
         old = LedgerEntry.objects.filter(mailbox=mailbox).exclude(uidvalidity=uidvalidity)
-        _mark(old, Presence.PRESENT, Presence.GONE)
+        old.filter(presence=Presence.PRESENT).update(presence=Presence.GONE)
 
 
 def _record_window(
@@ -87,30 +128,28 @@ def _record_window(
     known: dict[int, str],
     window: Sequence[int],
     lease: HeldLease,
-) -> None:
+) -> list[int]:
+    """Record the messages listed in one window; return the UIDs present that it lacks."""
     there = set(window)
     new = [uid for uid in window if uid not in known]
-    gone = [
+    back = [uid for uid, presence in known.items() if presence == Presence.GONE and uid in there]
+    if new or back:
+        with transaction.atomic():
+            lease.renew()
+            LedgerEntry.objects.bulk_create(
+                [LedgerEntry(mailbox=mailbox, uidvalidity=uidvalidity, uid=uid) for uid in new],
+                ignore_conflicts=True,
+                batch_size=_ROWS_PER_STATEMENT,
+            )
+            _mark(entries, back, Presence.GONE, Presence.PRESENT)
+    return [
         uid for uid, presence in known.items() if presence == Presence.PRESENT and uid not in there
     ]
-    back = [uid for uid, presence in known.items() if presence == Presence.GONE and uid in there]
-    if not (new or gone or back):
-        return
-    with transaction.atomic():
-        lease.renew()
-        LedgerEntry.objects.bulk_create(
-            [LedgerEntry(mailbox=mailbox, uidvalidity=uidvalidity, uid=uid) for uid in new],
-            ignore_conflicts=True,
-            batch_size=_ROWS_PER_STATEMENT,
-        )
-        for uids, before, after in (
-            (gone, Presence.PRESENT, Presence.GONE),
-            (back, Presence.GONE, Presence.PRESENT),
-        ):
-            for start in range(0, len(uids), _ROWS_PER_STATEMENT):
-                some = uids[start : start + _ROWS_PER_STATEMENT]
-                _mark(entries.filter(uid__in=some), before, after)
 
 
-def _mark(entries: QuerySet[LedgerEntry], before: Presence, after: Presence) -> None:
-    entries.filter(presence=before).update(presence=after)
+def _mark(
+    entries: QuerySet[LedgerEntry], uids: Sequence[int], before: Presence, after: Presence
+) -> None:
+    for start in range(0, len(uids), _ROWS_PER_STATEMENT):
+        some = uids[start : start + _ROWS_PER_STATEMENT]
+        entries.filter(uid__in=some, presence=before).update(presence=after)

@@ -18,7 +18,7 @@ class FetchIsRunning(MailArchiveError):
     """A worker holds an account's lease."""
 
     template = gettext_noop(
-        "Mail of %(account)s is being fetched now. Stop the worker, wait two minutes "
+        "Mail of %(account)s is being fetched now. Stop the worker, wait three minutes "
         "and start again."
     )
 

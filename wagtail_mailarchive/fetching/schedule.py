@@ -63,8 +63,16 @@ def enqueue(run: FetchRun) -> None:
 
 def dispatch_due() -> list[FetchRun]:
     """Request a fetch of every account whose time has come; return the runs."""
+    stop_orphans()
     _requeue_stale()
     return [request_fetch(account, trigger=Trigger.SCHEDULE) for account in _due_accounts()]
+
+
+def stop_orphans() -> None:
+    """End the runs whose account was deleted meanwhile; nobody can work on them."""
+    FetchRun.objects.filter(status__in=ACTIVE, account=None).update(
+        status=RunStatus.STOPPED, finished_at=timezone.now(), current_mailbox=""
+    )
 
 
 def latest_run_id() -> Subquery:

@@ -182,6 +182,7 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField(null=True)),
                 ('reason_code', models.CharField(blank=True, max_length=60)),
                 ('reason_params', models.JSONField(blank=True, default=dict)),
+                ('failed_in', models.BigIntegerField(null=True)),
                 ('seen_at', models.DateTimeField(auto_now_add=True)),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('message', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='wagtail_mailarchive.emailmessagepage')),

@@ -34,7 +34,10 @@ class LedgerEntry(models.Model):
         size: RFC822.SIZE as the server claimed, in bytes; null until asked.
         message: the page that holds it; for a duplicate, the page of its first copy.
         original: set as soon as the bytes are here, so also for quarantined messages.
-        reason_code, reason_params: an error of `exceptions`, for quarantined messages.
+        reason_code, reason_params: an error of `exceptions`, for quarantined messages and for
+            waiting ones that could not be read.
+        failed_in: id of the last run in which the server did not hand it over when it was asked
+            for alone; null if it never failed so.
     """
 
     mailbox = models.ForeignKey("Mailbox", on_delete=models.PROTECT, related_name="entries")
@@ -52,6 +55,7 @@ class LedgerEntry(models.Model):
     )
     reason_code = models.CharField(max_length=60, blank=True)
     reason_params = models.JSONField(default=dict, blank=True)
+    failed_in = models.BigIntegerField(null=True)
     seen_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True)
 

@@ -100,7 +100,7 @@ class FetchedMessage:
 
 
 class Source(Protocol):
-    """One connection to one account; used by one thread at a time.
+    """One connection to one account; used by one thread at a time, `interrupt` apart.
 
     Every method raises a subclass of `exceptions.SourceError` and nothing else, within the
     deadline given to the constructor. A source that raised anything but `MailboxNotFound` must be
@@ -113,6 +113,10 @@ class Source(Protocol):
 
     def __exit__(self, *exc: object) -> None:
         """End the connection; never raises."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make what another thread waits for fail at once; only to be closed afterwards."""
         ...
 
     def list_mailboxes(self) -> list[str]:

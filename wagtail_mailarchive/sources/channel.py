@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,12 @@ class Channel:
 
     def close(self) -> None:
         self.connection.close()
+
+    def interrupt(self) -> None:
+        """Shut the connection, which wakes a thread that waits for it; closing would not."""
+        # Closed already, or never connected: then nobody waits.
+        with suppress(OSError):
+            socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
 
     def _arm(self) -> None:
         """Grant the next socket operation what the silence limit and the deadline leave."""

@@ -167,6 +167,12 @@ class ImapSource:
         self._channel = None
         self._mailbox = None
 
+    def interrupt(self) -> None:
+        """Make whatever another thread waits for here fail at once; callable from any thread."""
+        channel = self._channel
+        if channel is not None:
+            channel.interrupt()
+
     # -- reading -----------------------------------------------------------------------------
 
     @_own_errors_only

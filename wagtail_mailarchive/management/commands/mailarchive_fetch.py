@@ -25,7 +25,8 @@ class Command(BaseCommand):
             accounts = accounts.filter(pk=options["account"])
         if options["folder"] is not None:
             accounts = accounts.filter(folder=options["folder"])
-        if (options["account"] or options["folder"]) and not accounts:
+        is_chosen = options["account"] is not None or options["folder"] is not None
+        if is_chosen and not accounts:
             raise CommandError("There is no enabled mail account of that number.")
         self._bar = self.stderr.isatty() and not options["json"]
         reports = []

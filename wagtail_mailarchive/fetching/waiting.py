@@ -1,0 +1,99 @@
+"""What is still to be fetched from a mailbox, in which order, and what came in the way.
+
+Nothing that waits is forgotten and nothing blocks what is behind it: a message that the server
+failed at in company is asked for alone, and one that failed alone waits until the next run, where
+it comes after all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from ..exceptions import MailArchiveError
+from ..models import LedgerEntry, Mailbox, Outcome, Presence
+from ..sources.base import RemoteMessage
+
+_UIDS_PER_STATEMENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """UIDs to fetch.
+
+    Attributes:
+        uids: in the order to ask for them.
+        alone: those of them to ask for one by one.
+    """
+
+    uids: Sequence[int]
+    alone: Collection[int]
+
+
+def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int) -> Waiting:
+    """Return what `run_id` still has to fetch: not what it failed at already."""
+    rows = (
+        _entries(mailbox, uidvalidity, Outcome.WAITING)
+        .exclude(failed_in=run_id)
+        .order_by(F("failed_in").asc(nulls_first=True), "uid")
+        .values_list("uid", "reason_code")
+    )
+    uids, alone = [], set()
+    for uid, reason in rows.iterator(chunk_size=5_000):
+        uids.append(uid)
+        if reason:
+            alone.add(uid)
+    return Waiting(uids, alone)
+
+
+def wait_again(mailbox: Mailbox, uidvalidity: int, *, limit: int) -> None:
+    """Have fetched what was too large and is not, since the limit (in bytes) was raised."""
+    _entries(mailbox, uidvalidity, Outcome.TOO_LARGE).filter(size__lte=limit).update(
+        outcome=Outcome.WAITING, decided_at=None
+    )
+
+
+def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[RemoteMessage]) -> None:
+    """Note that `messages` stay on the server for their size."""
+    for message in messages:
+        LedgerEntry.objects.filter(
+            mailbox=mailbox, uidvalidity=uidvalidity, uid=message.uid
+        ).update(
+            outcome=Outcome.TOO_LARGE,
+            size=message.size,
+            received_at=message.received_at,
+            decided_at=timezone.now(),
+            reason_code="",
+            reason_params={},
+        )
+
+
+def note_failure(
+    mailbox: Mailbox,
+    uidvalidity: int,
+    uids: Sequence[int],
+    error: MailArchiveError,
+    *,
+    failed_in: int | None,
+) -> None:
+    """Keep why `uids` still wait; they are asked for alone from now on.
+
+    Args:
+        failed_in: the run that asked for them alone and shall not again; None if it asked for
+            them in company, so that nobody knows which of them it is.
+    """
+    entries = _entries(mailbox, uidvalidity, Outcome.WAITING)
+    for start in range(0, len(uids), _UIDS_PER_STATEMENT):
+        some = entries.filter(uid__in=uids[start : start + _UIDS_PER_STATEMENT])
+        some.update(reason_code=error.code, reason_params=error.params)
+        if failed_in is not None:
+            some.update(failed_in=failed_in)
+
+
+def _entries(mailbox: Mailbox, uidvalidity: int, outcome: Outcome) -> QuerySet[LedgerEntry]:
+    return LedgerEntry.objects.filter(
+        mailbox=mailbox, uidvalidity=uidvalidity, outcome=outcome, presence=Presence.PRESENT
+    )
