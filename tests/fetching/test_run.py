@@ -21,7 +21,7 @@ from wagtail_mailarchive.fetching import batches, lease, run
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
-from wagtail_mailarchive.fetching.waiting import waiting
+from wagtail_mailarchive.fetching.waiting import leave_too_large, waiting
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     EmailFolderPage,
@@ -36,6 +36,7 @@ from wagtail_mailarchive.models import (
     RunStatus,
     Trigger,
 )
+from wagtail_mailarchive.sources.base import RemoteMessage
 from wagtail_mailarchive.sources.imap import ImapSource
 
 pytestmark = pytest.mark.django_db
@@ -468,3 +469,14 @@ def test_progress_is_known_while_a_run_goes_on(
 
     fetch_now(account, after_batch=look)
     assert seen == [(2, 3, 5, "INBOX"), (4, 1, 5, "INBOX"), (5, 0, 5, "INBOX")]
+
+
+def test_a_too_large_message_from_the_end_of_time_is_listed_like_others(
+    account: MailAccount, folder: EmailFolderPage
+) -> None:
+    mailbox = Mailbox.objects.create(account=account, folder=folder, name="INBOX", uidvalidity=7)
+    LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=1)
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-720))
+    leave_too_large(mailbox, 7, [RemoteMessage(1, 10**9, last)])
+    entry = LedgerEntry.objects.get()
+    assert (entry.outcome, entry.size, entry.received_at) == (Outcome.TOO_LARGE, 10**9, None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from ..archive.dates import showable
 from ..exceptions import MailArchiveError
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
 from ..sources.base import RemoteMessage
@@ -64,7 +65,7 @@ def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[Remot
         ).update(
             outcome=Outcome.TOO_LARGE,
             size=message.size,
-            received_at=message.received_at,
+            received_at=showable(message.received_at),
             decided_at=timezone.now(),
             reason_code="",
             reason_params={},
