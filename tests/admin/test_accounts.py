@@ -249,7 +249,7 @@ def test_permissions_that_would_do_nothing_are_not_offered_to_groups(boss: Clien
     html = boss.get(reverse("wagtailusers_groups:add")).content.decode()
     permissions = Permission.objects.filter(content_type__app_label="wagtail_mailarchive")
     of_accounts = permissions.filter(codename__endswith="_mailaccount")
-    assert of_accounts.count() == 4
+    assert of_accounts.exists()
     for permission in of_accounts:
         assert f'value="{permission.pk}"' not in html
 

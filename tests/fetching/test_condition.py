@@ -225,7 +225,7 @@ def test_the_number_of_queries_is_constant(
     anybody = AnonymousUser()
     with django_assert_num_queries(2):
         condition_of_folder(folder, anybody, is_empty=False)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         condition_of_folder(folder, boss, is_empty=False)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         conditions_of_accounts(accounts)

@@ -28,6 +28,7 @@ from wagtail_mailarchive.models import (
     Trigger,
     WorkerHeartbeat,
 )
+from wagtail_mailarchive.models.site_settings import effective_settings
 
 pytestmark = pytest.mark.django_db
 
@@ -70,16 +71,21 @@ def test_an_account_is_due_after_its_interval(
     [run] = schedule.dispatch_due()
     finish(run, minutes_ago=minutes_ago)
     assert bool(schedule.dispatch_due()) is due
-    expected = timezone.now() + timedelta(minutes=account.interval_minutes - minutes_ago)
+    expected = timezone.now() + timedelta(minutes=(account.interval or 30) - minutes_ago)
     if not due:
-        next_fetch = schedule.next_fetch_at(account, FetchRun.objects.get())
+        next_fetch = schedule.next_fetch_at(account, FetchRun.objects.get(), effective_settings())
         assert next_fetch is not None
         assert abs(next_fetch - expected) < timedelta(seconds=5)
 
 
 def test_the_sites_interval_is_a_setting(folder: EmailFolderPage, settings: Settings) -> None:
     settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "FETCH_INTERVAL": 10}
-    assert factories.account(folder).interval_minutes == 10
+    factories.account(folder)
+    [run] = schedule.dispatch_due()
+    finish(run, minutes_ago=9)
+    assert not schedule.dispatch_due()
+    finish(run, minutes_ago=11)
+    assert len(schedule.dispatch_due()) == 1
 
 
 def test_a_failed_account_is_tried_again_after_its_interval(folder: EmailFolderPage) -> None:
@@ -92,7 +98,7 @@ def test_a_failed_account_is_tried_again_after_its_interval(folder: EmailFolderP
 def test_an_account_switched_off_is_never_due(folder: EmailFolderPage) -> None:
     account = factories.account(folder, enabled=False)
     assert schedule.dispatch_due() == []
-    assert schedule.next_fetch_at(account, None) is None
+    assert schedule.next_fetch_at(account, None, effective_settings()) is None
 
 
 def test_an_account_has_one_active_run_however_often_it_is_asked_for(

@@ -13,12 +13,12 @@ from django.views.decorators.debug import sensitive_variables
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminPageChooser
 
-from ..conf import archive_settings
 from ..exceptions import ConfigurationError
 from ..models import EmailFolderPage, MailAccount
 from ..models.account import default_mailboxes
 from ..models.run import sentence
 from ..models.secret import keyring
+from ..models.site_settings import effective_settings
 from ..sources.base import Security
 
 MAX_MAILBOX_NAME = 500
@@ -91,7 +91,7 @@ class MailAccountForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         security = self.fields["security"]
-        if not archive_settings().ALLOW_PLAINTEXT:
+        if not effective_settings().ALLOW_PLAINTEXT:
             security.choices = [
                 choice for choice in security.choices if choice[0] != Security.PLAIN.value
             ]

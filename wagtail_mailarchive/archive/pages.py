@@ -6,6 +6,8 @@ a dozen. The tree stays as treebeard would have made it: `Page.find_problems()` 
 
 from __future__ import annotations
 
+import secrets
+import time
 import uuid
 from collections.abc import Sequence
 from operator import itemgetter
@@ -86,10 +88,12 @@ def insert(parent: Page, messages: Sequence[Values], hashes: Sequence[str]) -> l
                     "url_path": f"{parent.url_path}{slug}/",
                     "title": message["title"],
                     "draft_title": message["title"],
-                    "translation_key": uuid.uuid4(),
+                    "translation_key": translation_key,
                 }
             )
-            for message, slug, path in zip(messages, slugs, paths, strict=True)
+            for message, slug, path, translation_key in zip(
+                messages, slugs, paths, _translation_keys(len(messages)), strict=True
+            )
         ],
     )
     found = Page.objects.filter(path__range=(paths[0], paths[-1])).values_list("path", "pk")
@@ -118,6 +122,17 @@ def _last_step(parent: Page) -> int:
     return int(Page._str2int(last[len(parent.path) : len(parent.path) + Page.steplen]))
 
 
+def _translation_keys(number: int) -> list[uuid.UUID]:
+    """Return UUIDs of version 7 (RFC 9562 section 5.7): new ones stand together in the index.
+
+    Random ones would each touch another page of it, the more so the larger the archive is.
+    """
+    moment = time.time_ns() // 1_000_000 << 80
+    layout = 7 << 76 | 2 << 62
+    room = (1 << 80) - 1 ^ (0xF << 76 | 3 << 62)
+    return [uuid.UUID(int=moment | layout | secrets.randbits(80) & room) for _ in range(number)]
+
+
 def _slugs(parent: Page, titles: Sequence[str], hashes: Sequence[str]) -> list[str]:
     """Return readable slugs; the hash's beginning makes them unique, its whole if it must."""
     unicode = getattr(settings, "WAGTAIL_ALLOW_UNICODE_SLUGS", True)
@@ -126,11 +141,10 @@ def _slugs(parent: Page, titles: Sequence[str], hashes: Sequence[str]) -> list[s
         f"{stem}-{sha256[:_SLUG_HASH]}" if stem else f"message-{sha256[:_SLUG_HASH]}"
         for stem, sha256 in zip(stems, hashes, strict=True)
     ]
-    taken = set(
-        Page.objects.filter(
-            slug__in=short, path__range=Page._get_children_path_interval(parent.path)
-        ).values_list("slug", flat=True)
-    )
+    # Not by path as well: SQLite would walk all children instead of looking up a few slugs. The
+    # same mail in another folder has the same slug, which does no harm to be asked for.
+    found = Page.objects.filter(slug__in=short).values_list("slug", "path")
+    taken = {slug for slug, path in found if path[: -Page.steplen] == parent.path}
     slugs = []
     for slug, sha256 in zip(short, hashes, strict=True):
         slugs.append(f"message-{sha256}" if slug in taken else slug)

@@ -52,20 +52,31 @@ def insert(
     end = _conflict(model, unique, update) if unique else ""
     if returning:
         end += f" RETURNING {', '.join(_quoted(field) for field in _fields(model, returning))}"
-    size = max(1, connection.ops.bulk_batch_size(fields, adapted) or len(adapted))
-    places = f"({', '.join(['%s'] * len(fields))})"
     told: list[Any] = []
     with connection.cursor() as cursor:
-        for start in range(0, len(adapted), size):
-            some = adapted[start : start + size]
-            values = ", ".join([places] * len(some))
-            cursor.execute(
-                f"INSERT INTO {target} VALUES {values} {end}",  # noqa: S608 (names are ours)
-                [value for row in some for value in row],
-            )
+        for source, params in _sources(fields, adapted):
+            cursor.execute(f"INSERT INTO {target} {source} {end}", params)
             if returning:
                 told += cursor.fetchall()
     return told
+
+
+def _sources(
+    fields: Sequence[Field[Any, Any]], rows: Sequence[Row]
+) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what to insert from, and its parameters, for as many rows as one statement takes."""
+    if connection.vendor == "postgresql":
+        # One parameter a column: a thousand places take longer to fill in than to insert.
+        arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        yield f"SELECT * FROM unnest({arrays})", columns  # noqa: S608 (types are ours)
+        return
+    size = max(1, connection.ops.bulk_batch_size(fields, rows) or len(rows))
+    places = f"({', '.join(['%s'] * len(fields))})"
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        values = ", ".join([places] * len(some))
+        yield f"VALUES {values}", [value for row in some for value in row]
 
 
 @lru_cache(maxsize=32)

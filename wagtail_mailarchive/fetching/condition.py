@@ -12,7 +12,9 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from ..conf import ArchiveSettings, archive_settings
 from ..models import EmailFolderPage, FetchRun, MailAccount, RunStatus, WorkerHeartbeat
+from ..models.site_settings import effective_settings
 from . import states
 from .schedule import latest_run_id, next_fetch_at
 from .states import Reader, State
@@ -46,7 +48,7 @@ class _Watched:
 
 
 def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -> Condition:
-    """Return what to tell `user` of `folder`; three queries at most, permissions apart.
+    """Return what to tell `user` of `folder`; four queries at most, permissions apart.
 
     Args:
         user: of Django's authentication, signed in or not.
@@ -58,16 +60,21 @@ def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -
     if not watched:
         return Condition([states.no_account(folder, reader)])
     misses_worker = may_fetch and not WorkerHeartbeat.is_alive()
-    return _condition(watched, reader, misses_worker=misses_worker, is_empty=is_empty)
+    # Readers are not told when the next fetch is.
+    site = effective_settings() if may_fetch else archive_settings()
+    return _condition(watched, reader, site, misses_worker=misses_worker, is_empty=is_empty)
 
 
 def conditions_of_accounts(accounts: Iterable[MailAccount]) -> dict[int, Condition]:
-    """Return account id -> condition, for those who manage accounts; three queries."""
+    """Return account id -> condition, for those who manage accounts; four queries."""
     reader = Reader(may_fetch=True, may_connect=True)
     misses_worker = not WorkerHeartbeat.is_alive()
+    site = effective_settings()
     watched = _watch(MailAccount.objects.filter(pk__in=[account.pk for account in accounts]))
     return {
-        each.account.pk: _condition([each], reader, misses_worker=misses_worker, is_empty=False)
+        each.account.pk: _condition(
+            [each], reader, site, misses_worker=misses_worker, is_empty=False
+        )
         for each in watched
     }
 
@@ -85,7 +92,12 @@ def _watch(accounts: QuerySet[MailAccount]) -> list[_Watched]:
 
 
 def _condition(
-    watched: Sequence[_Watched], reader: Reader, *, misses_worker: bool, is_empty: bool
+    watched: Sequence[_Watched],
+    reader: Reader,
+    site: ArchiveSettings,
+    *,
+    misses_worker: bool,
+    is_empty: bool,
 ) -> Condition:
     checked_at = max((each.checked_at for each in watched if each.checked_at), default=None)
     enabled = [each for each in watched if each.account.enabled]
@@ -117,7 +129,7 @@ def _condition(
 
     if not reader.may_fetch:
         return Condition(told, checked_at)
-    due = [next_fetch_at(each.account, each.latest) for each in enabled]
+    due = [next_fetch_at(each.account, each.latest, site) for each in enabled]
     return Condition(
         told,
         checked_at,

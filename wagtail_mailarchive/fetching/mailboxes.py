@@ -17,10 +17,10 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from ..archive.writer import Writer
-from ..conf import archive_settings
 from ..exceptions import MailboxNotFound, MessageNotGiven, SourceError
 from ..mime.process import ParserProcess
 from ..models import FetchRun, MailAccount, Mailbox, Outcome
+from ..models.site_settings import effective_settings
 from ..sources.base import Source
 from ..sources.deadline import Deadline
 from ..sources.imap import ImapSource
@@ -77,7 +77,7 @@ class Pass:
         self._end = time.monotonic() + seconds
         self._until = until
         self._after_batch = after_batch
-        self._limit = archive_settings().MAX_MESSAGE_SIZE
+        self._limit = effective_settings().MAX_MESSAGE_SIZE
         self._failures = 0
         self._missing: MailboxNotFound | None = None
 

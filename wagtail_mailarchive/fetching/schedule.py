@@ -11,8 +11,10 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from ..conf import ArchiveSettings
 from ..models import FetchRun, MailAccount, RunStatus, Trigger
 from ..models.run import ACTIVE
+from ..models.site_settings import effective_settings
 from . import lease as leases
 
 if TYPE_CHECKING:
@@ -81,17 +83,20 @@ def latest_run_id() -> Subquery:
     return Subquery(runs.order_by("-pk").values("pk")[:1])
 
 
-def next_fetch_at(account: MailAccount, latest: FetchRun | None) -> datetime | None:
+def next_fetch_at(
+    account: MailAccount, latest: FetchRun | None, site: ArchiveSettings
+) -> datetime | None:
     """Return when the schedule fetches `account`; None if it will not or does now.
 
     Args:
         latest: the account's latest run; None before the first.
+        site: the settings in effect, which say how often where the account does not.
     """
     if not account.enabled or (latest is not None and latest.is_active):
         return None
     if latest is None or latest.finished_at is None:
         return timezone.now()
-    return latest.finished_at + timedelta(minutes=account.interval_minutes)
+    return latest.finished_at + timedelta(minutes=account.interval or site.FETCH_INTERVAL)
 
 
 def ensure_schedule() -> Schedule:
@@ -120,7 +125,8 @@ def repair_schedule() -> Schedule:
 def _due_accounts() -> list[MailAccount]:
     accounts = list(MailAccount.objects.filter(enabled=True).annotate(latest=latest_run_id()))
     runs = FetchRun.objects.in_bulk([each.latest for each in accounts if each.latest])
-    due = [(next_fetch_at(each, runs.get(each.latest)), each) for each in accounts]
+    site = effective_settings()
+    due = [(next_fetch_at(each, runs.get(each.latest), site), each) for each in accounts]
     return [account for moment, account in due if moment and moment <= timezone.now()]
 
 

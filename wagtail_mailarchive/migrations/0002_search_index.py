@@ -16,6 +16,11 @@ SQLITE = [
         tokenize="unicode61 remove_diacritics 2"
     )
     """,
+    # Merging eight segments at once instead of four writes each word once less in a large index.
+    """
+    INSERT INTO wagtail_mailarchive_search(wagtail_mailarchive_search, rank)
+    VALUES ('automerge', 8)
+    """,
     """
     CREATE TRIGGER wagtail_mailarchive_search_insert
     AFTER INSERT ON wagtail_mailarchive_messagetext BEGIN

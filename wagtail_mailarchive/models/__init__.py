@@ -1,8 +1,10 @@
 """The nouns. See the table of words in docs/explanation/words.md."""
 
-from .account import MailAccount, Protocol
+from .account import MailAccount, MailboxChoice, Protocol, Selection
 from .attachment import Attachment
 from .folder import EmailFolderPage
+from .grant import OAuthGrant
+from .health import AccountHealth
 from .heartbeat import WorkerHeartbeat
 from .lease import Lease
 from .ledger import LedgerEntry, Outcome, Presence
@@ -13,8 +15,12 @@ from .month_count import MonthCount
 from .original import Original, OriginalChunk
 from .reference import MessageReference
 from .run import FetchRun, RunStatus, Trigger
+from .site_settings import ArchiveSiteSettings
+from .trial import Trial, TrialKind, TrialStatus
 
 __all__ = [
+    "AccountHealth",
+    "ArchiveSiteSettings",
     "Attachment",
     "EmailFolderPage",
     "EmailMessagePage",
@@ -23,15 +29,21 @@ __all__ = [
     "LedgerEntry",
     "MailAccount",
     "Mailbox",
+    "MailboxChoice",
     "MessageReference",
     "MessageText",
     "MonthCount",
+    "OAuthGrant",
     "Original",
     "OriginalChunk",
     "Outcome",
     "Presence",
     "Protocol",
     "RunStatus",
+    "Selection",
+    "Trial",
+    "TrialKind",
+    "TrialStatus",
     "Trigger",
     "WorkerHeartbeat",
 ]

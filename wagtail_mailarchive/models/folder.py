@@ -13,6 +13,7 @@ from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_p
 from ..conf import archive_settings
 from .permissions import FolderPermissionTester
 from .routing import RoutedPage
+from .site_settings import effective_settings
 
 WHO_CAN_READ = {
     "login": _(
@@ -36,7 +37,7 @@ class WhoCanReadPanel(HelpPanel):
     class BoundPanel(HelpPanel.BoundPanel):
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.content = WHO_CAN_READ[archive_settings().NEW_FOLDER_PRIVACY]
+            self.content = WHO_CAN_READ[effective_settings().NEW_FOLDER_PRIVACY]
 
         def is_shown(self) -> bool:
             return self.instance.pk is None
@@ -139,5 +140,5 @@ def folders_with_mail(page: Page) -> models.QuerySet[EmailFolderPage]:
 
 
 def _restriction_type() -> str:
-    kind = archive_settings().NEW_FOLDER_PRIVACY
+    kind = effective_settings().NEW_FOLDER_PRIVACY
     return BaseViewRestriction.NONE if kind == "public" else kind

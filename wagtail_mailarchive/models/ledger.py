@@ -31,6 +31,8 @@ class LedgerEntry(models.Model):
     """One message in one mailbox, by (UIDVALIDITY, UID).
 
     Attributes:
+        uidl: what a POP3 server calls it (RFC 1939 section 7), "" elsewhere. There `uid` is a
+            number of our own, and `uidvalidity` is 0.
         size: RFC822.SIZE as the server claimed, in bytes; null until asked.
         message: the page that holds it; for a duplicate, the page of its first copy.
         original: set as soon as the bytes are here, so also for quarantined messages.
@@ -43,6 +45,8 @@ class LedgerEntry(models.Model):
     mailbox = models.ForeignKey("Mailbox", on_delete=models.PROTECT, related_name="entries")
     uidvalidity = models.BigIntegerField()
     uid = models.BigIntegerField()
+    # A default of the database's, because batches insert no column that has nothing to say.
+    uidl = models.CharField(max_length=200, blank=True, db_default="")
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.WAITING)
     presence = models.CharField(max_length=8, choices=Presence.choices, default=Presence.PRESENT)
     size = models.BigIntegerField(null=True)
@@ -73,7 +77,9 @@ class LedgerEntry(models.Model):
                 fields=["mailbox", "outcome"],
                 name="mailarchive_entry_undone",
                 condition=~models.Q(outcome__in=["archived", "duplicate"]),
-            )
+            ),
+            # What one run did.
+            models.Index(fields=["mailbox", "decided_at"], name="mailarchive_entry_decided"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ class Mailbox(models.Model):
     """A mailbox on a server.
 
     Attributes:
+        is_archived: whether the account's last run took it to be among those to archive.
         uidvalidity: as at the last complete listing (RFC 3501 section 2.3.1.1); 32 bits.
         uidnext, exists: the server's numbers at that listing. While both stay the same, nothing
             came and nothing went.
@@ -24,6 +25,7 @@ class Mailbox(models.Model):
     )
     folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=500)
+    is_archived = models.BooleanField(default=True)
     uidvalidity = models.BigIntegerField(null=True)
     uidnext = models.BigIntegerField(null=True)
     exists = models.BigIntegerField(null=True)

@@ -37,6 +37,7 @@ class FetchRun(models.Model):
         on_server, waiting: over all mailboxes of the account, as last listed.
         adds_up: whether the ledger's rows present equal what the server holds; null before.
         bytes_fetched: bytes of message bodies read from the server.
+        stop_requested: somebody wants it to end after the batch under way.
         error_code, error_params: why it failed; see `error`.
     """
 
@@ -53,6 +54,7 @@ class FetchRun(models.Model):
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    stop_requested = models.BooleanField(default=False)
     current_mailbox = models.CharField(max_length=500, blank=True)
 
     archived = models.PositiveBigIntegerField(default=0)

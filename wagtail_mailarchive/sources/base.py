@@ -18,6 +18,20 @@ class Security(StrEnum):
     PLAIN = "plain"  # only where the site allows it
 
 
+class Login(StrEnum):
+    """How the account's owner is known to the server."""
+
+    PASSWORD = "password"  # noqa: S105 (a method's name)
+    OAUTH2 = "oauth2"  # XOAUTH2 with an access token (Google's and Microsoft's; RFC 6749)
+
+
+class TLSVersion(StrEnum):
+    """The oldest version that is spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
 @dataclass(frozen=True)
 class Reach:
     """Where connections may go (the SSRF guard's rules), as the site's settings say.
@@ -42,6 +56,7 @@ class Endpoint:
     Attributes:
         host: name or address as the editor entered it; also the name the certificate must hold.
         port: 1-65535.
+        secret: the password, or an access token where `login` is OAUTH2.
         ca_certificate: PEM of an own authority to trust beside the system's; "" for none.
     """
 
@@ -52,6 +67,8 @@ class Endpoint:
     secret: str = field(repr=False)
     reach: Reach = Reach()
     ca_certificate: str = field(default="", repr=False)
+    login: Login = Login.PASSWORD
+    tls_minimum: TLSVersion = TLSVersion.TLS_1_2
 
 
 @dataclass(frozen=True)

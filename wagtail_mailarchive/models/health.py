@@ -1,0 +1,48 @@
+"""`AccountHealth`: how fetching an account has gone, beside the account that people edit."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .run import sentence
+
+
+class AccountHealth(models.Model):
+    """What the runs of one account add up to; written by workers only.
+
+    Attributes:
+        failures: failed runs in a row.
+        rejections: of those, how many in a row had their login rejected.
+        last_success_at: end of the last run that succeeded.
+        hold_until: no scheduled fetch before that (back-off).
+        held_code, held_params: why no fetch is tried at all until somebody acts, an error of
+            `exceptions`; "" if nothing holds it.
+        certificate_expires_at: end of the certificate that the server showed last.
+        open_alerts: kind of alert -> ISO time since when it stands; managers know of these.
+    """
+
+    account = models.OneToOneField(
+        "MailAccount", primary_key=True, on_delete=models.CASCADE, related_name="health"
+    )
+    failures = models.PositiveIntegerField(default=0)
+    rejections = models.PositiveIntegerField(default=0)
+    last_success_at = models.DateTimeField(null=True)
+    hold_until = models.DateTimeField(null=True)
+    held_code = models.CharField(max_length=60, blank=True)
+    held_params = models.JSONField(default=dict, blank=True)
+    certificate_expires_at = models.DateTimeField(null=True)
+    open_alerts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("health of a mail account")
+        verbose_name_plural = _("health of mail accounts")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.account_id)
+
+    @property
+    def held_because(self) -> str:
+        """The sentence for the reader, in the active language; "" if nothing holds it."""
+        return sentence(self.held_code, self.held_params)
