@@ -1,29 +1,92 @@
-"""Who may manage mail accounts: superusers, whatever groups and permissions say."""
+"""Wagtail's questions about mail accounts and their runs, answered by `models.permissions`.
+
+Wagtail's own views ask for the model only, and answer a refusal by a redirect. So every view of
+accounts is wrapped in `for_managers`, which asks for the account in its address and answers 403.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth import get_user_model
-from django.db.models import Manager, Model, QuerySet
+from django.db.models import Manager, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from wagtail.permission_policies import BasePermissionPolicy
 
+from ..models import EmailFolderPage, FetchRun, MailAccount
+from ..models.permissions import all_managers, folders_managed_by, managers_of, may_manage_any
 
-class SuperusersOnly(BasePermissionPolicy):
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class AccountPolicy(BasePermissionPolicy):
+    """For models with a `folder`: whoever manages the folder's accounts may do everything."""
+
     def user_has_permission(self, user: Any, action: str) -> bool:
-        return bool(user.is_active and user.is_superuser)
+        return may_manage_any(user)
 
     def users_with_any_permission(self, actions: Iterable[str]) -> QuerySet[Any]:
-        return get_user_model()._default_manager.filter(is_active=True, is_superuser=True)
+        return all_managers()
+
+    def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
+        return may_manage(user, instance.folder)
 
     def instances_user_has_any_permission_for(
         self, user: Any, actions: Iterable[str]
     ) -> QuerySet[Any]:
         objects: Manager[Any] = self.model._default_manager
-        return objects.all() if self.user_has_any_permission(user, actions) else objects.none()
+        return objects.filter(folder__in=folders_managed_by(user))
 
     def users_with_any_permission_for_instance(
-        self, actions: Iterable[str], instance: Model
+        self, actions: Iterable[str], instance: Any
     ) -> QuerySet[Any]:
-        return self.users_with_any_permission(actions)
+        return managers_of(instance.folder)
+
+
+def may_manage(user: Any, folder: EmailFolderPage) -> bool:
+    """Whether `user` may manage the accounts of `folder`."""
+    return folder.permissions_for_user(user).can_manage_accounts()
+
+
+def for_managers(view: View[P]) -> View[P]:
+    """Wrap a view of the admin, so that who may not manage accounts is answered 403.
+
+    An address that names an account (`pk` or `account_id`) or a run (`run_id`) is for those who
+    manage its folder; any other for those who manage some folder.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        about: MailAccount | FetchRun | None = None
+        if number := kwargs.get("run_id"):
+            runs = FetchRun.objects.select_related("folder", "account__created_by")
+            about = get_object_or_404(runs, pk=number)
+        elif number := kwargs.get("account_id", kwargs.get("pk")):
+            accounts = MailAccount.objects.select_related("folder", "created_by")
+            about = get_object_or_404(accounts, pk=number)
+        user = request.user
+        if not (may_manage(user, about.folder) if about else may_manage_any(user)):
+            return refused(request, about)
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+def refused(request: HttpRequest, about: MailAccount | FetchRun | None = None) -> HttpResponseBase:
+    """Return the page, status 403, that tells what is missing and whom to ask."""
+    account = about.account if isinstance(about, FetchRun) else about
+    connected_by = None
+    # Names of colleagues are for those who know the folder.
+    if account and account.folder.permissions_for_user(request.user).can_edit():
+        connected_by = account.created_by
+    return TemplateResponse(
+        request,
+        "wagtail_mailarchive/admin/account_refused.html",
+        {"connected_by": connected_by},
+        status=403,
+    )

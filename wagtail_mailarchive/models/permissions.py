@@ -1,11 +1,27 @@
-"""Who may do what with folders and messages, for every route that asks Wagtail.
+"""Who may do what with folders, their accounts and messages, for every route that asks.
 
-Views, bulk actions, actions and API v3 all go through these testers, superusers included.
+Views, bulk actions, actions and API v3 all go through these testers, superusers included. Mail
+accounts are managed by those who may publish the folder's page and hold the permission MANAGE:
+`FolderPermissionTester.can_manage_accounts` says so for one folder, the functions below say the
+same for all folders and for all users.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
 from wagtail.models import Page, PagePermissionTester
+from wagtail.permission_policies.pages import PagePermissionPolicy
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from .account import MailAccount
+    from .folder import EmailFolderPage
+
+MANAGE = "wagtail_mailarchive.manage_mailaccount"
 
 
 class FolderPermissionTester(PagePermissionTester):
@@ -28,6 +44,10 @@ class FolderPermissionTester(PagePermissionTester):
     def can_fetch(self) -> bool:
         """Whether the user may fetch new mail into this folder by hand."""
         return bool(self.can_publish())
+
+    def can_manage_accounts(self) -> bool:
+        """Whether the user may connect, change, try and remove this folder's mail accounts."""
+        return bool(self.can_publish()) and bool(self.user.has_perm(MANAGE))
 
 
 class MessagePermissionTester(PagePermissionTester):
@@ -74,3 +94,56 @@ class MessagePermissionTester(PagePermissionTester):
     def can_set_view_restrictions(self) -> bool:
         # Wagtail asks `can_publish`, which is no here for another reason.
         return bool(super().can_publish())
+
+
+def manage_permission() -> QuerySet[Permission]:
+    """Return the permission MANAGE, as the form of a group offers it."""
+    app_label, codename = MANAGE.split(".")
+    return Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+
+
+def may_manage_any(user: Any) -> bool:
+    """Whether `user` may manage the accounts of some folder, if there is one where they publish."""
+    return bool(user.has_perm(MANAGE)) and bool(_folders().user_has_permission(user, "publish"))
+
+
+def folders_managed_by(user: Any) -> QuerySet[EmailFolderPage]:
+    """Return the folders whose accounts `user` may manage; one query beside cached permissions."""
+    from .folder import EmailFolderPage
+
+    if not user.has_perm(MANAGE):
+        none: QuerySet[EmailFolderPage] = EmailFolderPage.objects.none()
+        return none
+    found: QuerySet[EmailFolderPage] = _folders().instances_user_has_permission_for(user, "publish")
+    return found
+
+
+def accounts_managed_by(user: Any) -> QuerySet[MailAccount]:
+    """Return the accounts that `user` may manage."""
+    from .account import MailAccount
+
+    return MailAccount.objects.filter(folder__in=folders_managed_by(user))
+
+
+def managers_of(folder: EmailFolderPage) -> QuerySet[User]:
+    """Return the active users who may manage the accounts of `folder`, superusers among them."""
+    publishers = _folders().users_with_permission_for_instance("publish", folder)
+    return _who_hold_manage(publishers)
+
+
+def all_managers() -> QuerySet[User]:
+    """Return the active users who may manage the accounts of some folder."""
+    return _who_hold_manage(_folders().users_with_permission("publish"))
+
+
+def _who_hold_manage(users: QuerySet[User]) -> QuerySet[User]:
+    # A second filter: the group that publishes need not be the one that holds the permission.
+    held = manage_permission()
+    given = Q(is_superuser=True) | Q(user_permissions__in=held) | Q(groups__permissions__in=held)
+    return users.filter(given).distinct()
+
+
+def _folders() -> PagePermissionPolicy:
+    from .folder import EmailFolderPage
+
+    return PagePermissionPolicy(EmailFolderPage)
