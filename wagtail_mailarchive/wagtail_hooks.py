@@ -25,7 +25,6 @@ from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
-from .models.permissions import manage_permission
 
 # First of all: whoever asks for a policy before it is registered gets another one for good.
 register_permission_policy(MailAccount, AccountPolicy(MailAccount))
@@ -107,7 +106,6 @@ hooks.register("before_bulk_action", page_hooks.before_bulk_action)
 hooks.register("after_create_page", page_hooks.after_create_page)
 hooks.register("after_edit_page", page_hooks.after_edit_page)
 hooks.register("register_actions", register_actions)
-hooks.register("register_permissions", manage_permission)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)

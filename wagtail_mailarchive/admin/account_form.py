@@ -20,6 +20,7 @@ from ..models.run import sentence
 from ..models.secret import keyring
 from ..models.site_settings import effective_settings
 from ..sources.base import Security
+from .policies import may_manage
 
 MAX_MAILBOX_NAME = 500
 # What a secret is bound to: a changed value must not carry the old secret to another server.
@@ -99,6 +100,8 @@ class MailAccountForm(WagtailAdminModelForm):
 
     def clean_folder(self) -> EmailFolderPage:
         folder: EmailFolderPage = self.cleaned_data["folder"]
+        if not may_manage(self.for_user, folder):
+            raise ValidationError(_("You may not manage the mail accounts of this folder."))
         stored = self.initial.get("folder")
         if self.instance.pk and stored != folder.pk and self.instance.known_mailboxes.exists():
             raise ValidationError(

@@ -1,4 +1,4 @@
-"""Mail accounts under Settings: list, form, deletion. For superusers (see `policies`)."""
+"""Mail accounts under Settings: list, form, deletion. For managers (see `policies`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column
 from wagtail.admin.views import generic
@@ -22,8 +23,10 @@ from wagtail.admin.widgets.button import Button, HeaderButton
 
 from ..fetching.condition import conditions_of_accounts
 from ..models import EmailFolderPage, MailAccount
+from ..models.permissions import accounts_managed_by, manage_permission
 from .account_form import MailAccountForm
 from .fetch_now import fetch_button_attrs
+from .policies import for_managers
 
 hide_secret = method_decorator(sensitive_post_parameters("secret"), name="dispatch")
 
@@ -39,7 +42,8 @@ class ConditionColumn(Column):
 
 class AccountIndexView(generic.IndexView):
     def get_base_queryset(self) -> QuerySet[MailAccount]:
-        return MailAccount.objects.select_related("folder").defer("sealed_secret")
+        accounts = accounts_managed_by(self.request.user)
+        return accounts.select_related("folder").defer("sealed_secret")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -154,6 +158,8 @@ class MailAccountViewSet(ModelViewSet):
         base_form_class=MailAccountForm,
     )
 
+    def construct_view(self, view_class: type[View], **kwargs: Any) -> Any:
+        return for_managers(super().construct_view(view_class, **kwargs))
+
     def get_permissions_to_register(self) -> QuerySet[Permission]:
-        # Groups cannot be given what only superusers may do, so their form does not offer it.
-        return Permission.objects.none()
+        return manage_permission()

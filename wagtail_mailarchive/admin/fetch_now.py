@@ -15,6 +15,7 @@ from wagtail.admin.utils import get_valid_next_url_from_request
 from ..fetching.by_hand import fetch_new_mail
 from ..fetching.states import Tone
 from ..models import EmailFolderPage, MailAccount
+from .policies import for_managers
 
 
 def fetch_button_attrs(address: str) -> dict[str, str]:
@@ -37,10 +38,9 @@ def fetch_folder(request: HttpRequest, folder_id: int) -> HttpResponse:
 
 
 @require_POST
+@for_managers
 def fetch_account(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Enqueue a fetch of one account, for superusers; 403 for others."""
-    if not request.user.is_superuser:
-        return HttpResponseForbidden(_("Only administrators manage mail accounts."))
+    """Enqueue a fetch of one account."""
     account = get_object_or_404(MailAccount, pk=account_id)
     _fetch(request, [account])
     return _back(request, account.folder_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
@@ -20,8 +20,7 @@ from wagtail.permission_policies import BasePermissionPolicy
 from ..models import EmailFolderPage, FetchRun, MailAccount
 from ..models.permissions import all_managers, folders_managed_by, managers_of, may_manage_any
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
 
 class AccountPolicy(BasePermissionPolicy):
@@ -53,7 +52,7 @@ def may_manage(user: Any, folder: EmailFolderPage) -> bool:
     return folder.permissions_for_user(user).can_manage_accounts()
 
 
-def for_managers(view: View[P]) -> View[P]:
+def for_managers(view: View) -> View:
     """Wrap a view of the admin, so that who may not manage accounts is answered 403.
 
     An address that names an account (`pk` or `account_id`) or a run (`run_id`) is for those who
@@ -61,7 +60,7 @@ def for_managers(view: View[P]) -> View[P]:
     """
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         about: MailAccount | FetchRun | None = None
         if number := kwargs.get("run_id"):
             runs = FetchRun.objects.select_related("folder", "account__created_by")

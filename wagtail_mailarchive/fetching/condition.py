@@ -54,8 +54,9 @@ def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -
         user: of Django's authentication, signed in or not.
         is_empty: whether this user sees no message in it.
     """
-    may_fetch = user.is_authenticated and folder.permissions_for_user(user).can_fetch()
-    reader = Reader(may_fetch=may_fetch, may_connect=user.is_superuser)
+    allowed = folder.permissions_for_user(user)
+    may_fetch = user.is_authenticated and allowed.can_fetch()
+    reader = Reader(may_fetch=may_fetch, may_connect=may_fetch and allowed.can_manage_accounts())
     watched = _watch(MailAccount.objects.filter(folder=folder))
     if not watched:
         return Condition([states.no_account(folder, reader)])
