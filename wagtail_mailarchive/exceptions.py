@@ -141,7 +141,8 @@ class TLSFailed(SourceError):
 
 class StartTLSUnavailable(SourceError):
     template = gettext_noop(
-        "%(host)s does not offer STARTTLS, so no password was sent. Choose TLS, usually port 993."
+        "%(host)s does not offer STARTTLS, so no password was sent. Choose TLS: usually port 993 "
+        "for IMAP and 995 for POP3."
     )
 
 
@@ -159,7 +160,38 @@ class LoginRejected(SourceError):
     )
 
 
-class LoginUnavailable(SourceError):
+class TokenRejected(SourceError):
+    """The server did not take an OAuth 2.0 access token that the provider gave just now."""
+
+    template = gettext_noop(
+        "%(host)s did not accept the sign-in of %(username)s. Sign in again with the account "
+        "that owns this mailbox; the provider may also have to allow IMAP or POP3 for it."
+    )
+
+
+class OAuthNotOffered(SourceError):
+    template = gettext_noop(
+        "%(host)s does not offer OAuth 2.0, so nothing was sent. Choose the password as login "
+        "method."
+    )
+
+
+class ServerBusy(SourceError):
+    """The server asks to be left alone for a while.
+
+    Params:
+        seconds: how long, from 60 to 86,400; 60 where it does not say.
+    """
+
+    template = gettext_noop(
+        "%(host)s is busy or has had enough of our requests. It is asked again, but not within "
+        "the next %(seconds)s seconds."
+    )
+
+
+class LoginUnavailable(ServerBusy):
+    """Like its parent, at the login; params hold `username` as well."""
+
     template = gettext_noop(
         "%(host)s cannot log in %(username)s at the moment. It is tried again at the next fetch."
     )

@@ -20,7 +20,7 @@ from wagtail_mailarchive.exceptions import (
     UnsafeArgument,
 )
 from wagtail_mailarchive.sources import imap
-from wagtail_mailarchive.sources.base import Endpoint, Reach, Security
+from wagtail_mailarchive.sources.base import Endpoint, Reach, RemoteMailbox, Security
 from wagtail_mailarchive.sources.deadline import Deadline
 from wagtail_mailarchive.sources.fetch_answers import received_at
 from wagtail_mailarchive.sources.imap import ImapSource
@@ -153,7 +153,7 @@ def test_mailbox_names_of_every_script(dovecot: Dovecot, mail_user: str, name: s
     dovecot.create_mailbox(mail_user, name)
     dovecot.deliver(mail_user, message(1), mailbox=name)
     with ImapSource(dovecot.endpoint(mail_user)) as source:
-        assert name in source.list_mailboxes()
+        assert RemoteMailbox(name) in source.list_mailboxes()
         assert source.open_mailbox(name).exists == 1
         assert len(source.fetch([1])) == 1
 
@@ -161,7 +161,8 @@ def test_mailbox_names_of_every_script(dovecot: Dovecot, mail_user: str, name: s
 def test_a_mailbox_that_only_holds_others_is_not_listed(dovecot: Dovecot, mail_user: str) -> None:
     dovecot.create_mailbox(mail_user, "parent.child")
     with ImapSource(dovecot.endpoint(mail_user)) as source:
-        assert sorted(source.list_mailboxes()) == ["INBOX", "parent.child"]
+        names = sorted(each.name for each in source.list_mailboxes())
+    assert names == ["INBOX", "parent.child"]
 
 
 def test_a_missing_mailbox(dovecot: Dovecot, mail_user: str) -> None:
@@ -202,7 +203,7 @@ def test_an_unknown_user(dovecot: Dovecot, mail_user: str) -> None:
 def test_passwords_of_every_script(dovecot: Dovecot, mail_user: str, password: str) -> None:
     user = dovecot.create_user(f"{mail_user}-p", password)
     with ImapSource(dovecot.endpoint(user)) as source:
-        assert source.list_mailboxes() == ["INBOX"]
+        assert source.list_mailboxes() == [RemoteMailbox("INBOX")]
 
 
 @pytest.mark.parametrize("unsafe", ["a\r\nb", "a\nb", "a\rb", "a\0b", "a\ud800b"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -23,6 +23,19 @@ class Login(StrEnum):
 
     PASSWORD = "password"  # noqa: S105 (a method's name)
     OAUTH2 = "oauth2"  # XOAUTH2 with an access token (Google's and Microsoft's; RFC 6749)
+
+
+class SpecialUse(StrEnum):
+    """What a mailbox is for (RFC 6154 section 2)."""
+
+    NONE = ""
+    JUNK = "junk"
+    TRASH = "trash"
+    DRAFTS = "drafts"
+    SENT = "sent"
+    ARCHIVE = "archive"
+    ALL = "all"  # holds the messages of all other mailboxes, too
+    FLAGGED = "flagged"  # likewise the flagged ones
 
 
 class TLSVersion(StrEnum):
@@ -72,6 +85,51 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class ShownCertificate:
+    """The verified certificate that a server showed.
+
+    Attributes:
+        subject: the first name it is for.
+        issuer: organisation or name of the authority that issued it.
+        expires_at: aware.
+    """
+
+    subject: str
+    issuer: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMailbox:
+    """A mailbox that can be opened, by its decoded name."""
+
+    name: str
+    special_use: SpecialUse = SpecialUse.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxCounts:
+    """What a mailbox holds; `unread` is None where the protocol does not know (POP3)."""
+
+    messages: int
+    unread: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Which messages to list; all of them if nothing is given.
+
+    Attributes:
+        unread: only those without \\Seen.
+        since: only those that arrived on that day or later, by INTERNALDATE and disregarding
+            the time zone (RFC 3501 section 6.4.4).
+    """
+
+    unread: bool = False
+    since: date | None = None
+
+
+@dataclass(frozen=True)
 class MailboxState:
     """What selecting a mailbox said (RFC 3501 section 6.3.1).
 
@@ -116,6 +174,37 @@ class FetchedMessage:
         return sum(map(len, self.chunks))
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteHeader:
+    """What a dry run shows of a message.
+
+    Attributes:
+        header: raw bytes with at least Subject, From and Date where the message has them, at
+            most 64 KiB; b"" if the server gives no headers alone.
+    """
+
+    uid: int
+    size: int
+    received_at: datetime | None
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteUidl:
+    """A message in a POP3 maildrop.
+
+    Attributes:
+        number: the message number, which means something in this session only.
+        uidl: what identifies the message in later sessions too, at most 200 printable ASCII
+            characters, unlike all others of this listing; "" if nothing does.
+        size: bytes, as the server claims.
+    """
+
+    number: int
+    uidl: str
+    size: int
+
+
 class Source(Protocol):
     """One connection to one account; used by one thread at a time, `interrupt` apart.
 
@@ -136,8 +225,27 @@ class Source(Protocol):
         """Make what another thread waits for fail at once; only to be closed afterwards."""
         ...
 
-    def list_mailboxes(self) -> list[str]:
-        """Return the decoded names of every mailbox that can be selected."""
+    @property
+    def certificate(self) -> ShownCertificate | None:
+        """What the server showed when it was entered; None without TLS."""
+        ...
+
+    @property
+    def certificate_expires_at(self) -> datetime | None:
+        """When that ends, aware; None without TLS."""
+        ...
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What the server offers of what matters to an archive, e.g. "UIDPLUS", sorted."""
+        ...
+
+    def list_mailboxes(self) -> list[RemoteMailbox]:
+        """Return every mailbox that can be opened, in the server's order."""
+        ...
+
+    def count(self, name: str) -> MailboxCounts:
+        """Return how many messages the mailbox `name` holds, without opening it."""
         ...
 
     def open_mailbox(self, name: str) -> MailboxState:
@@ -146,6 +254,20 @@ class Source(Protocol):
 
     def list_uids(self) -> Iterator[list[int]]:
         """Yield every UID of the open mailbox, ascending, in windows of bounded size."""
+        ...
+
+    def select_uids(self, selection: Selected) -> Iterator[list[int]]:
+        """Yield the UIDs of the open mailbox that are selected, as `list_uids` does.
+
+        POP3 knows neither flags nor dates: there it is all of them.
+        """
+        ...
+
+    def headers(self, uids: Sequence[int]) -> list[RemoteHeader]:
+        """Return the headers of those of `uids` that still exist, ascending by UID.
+
+        The caller bounds their number: one may have 64 KiB.
+        """
         ...
 
     def describe(self, uids: Sequence[int]) -> list[RemoteMessage]:

@@ -23,7 +23,15 @@ from wagtail_mailarchive.exceptions import (
 
 from . import address, tls
 from .arguments import checked
-from .base import Endpoint, FetchedMessage, MailboxState, RemoteMessage, Security
+from .base import (
+    Endpoint,
+    FetchedMessage,
+    MailboxState,
+    RemoteMailbox,
+    RemoteMessage,
+    Security,
+    SpecialUse,
+)
 from .channel import Bounds, Channel
 from .deadline import Deadline, Timeouts
 from .fetch_answers import Answer, received_at
@@ -39,6 +47,7 @@ _FETCHED = 1_000  # bodies per FETCH; callers ask for fewer
 _PIECE = 1024 * 1024  # bytes per partial FETCH
 _LAST_UID = 2**32 - 1
 _LONGEST_GOODBYE = 5  # seconds
+_NO_MAILBOX = {b"\\noselect", b"\\nonexistent"}
 
 # What imaplib and IMAPClient raise when an answer is not what they expect.
 _MISREADINGS = (
@@ -176,15 +185,15 @@ class ImapSource:
     # -- reading -----------------------------------------------------------------------------
 
     @_own_errors_only
-    def list_mailboxes(self) -> list[str]:
-        """Return the decoded names of every mailbox that can be selected."""
-        names = []
+    def list_mailboxes(self) -> list[RemoteMailbox]:
+        """Return every mailbox that can be opened, in the server's order."""
+        found = []
         for flags, _delimiter, written in self._connected.list_folders():
             lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
             name = _mailbox_name(written)
-            if name and not lowered & {b"\\noselect", b"\\nonexistent"}:
-                names.append(name)
-        return names
+            if name and not lowered & _NO_MAILBOX:
+                found.append(RemoteMailbox(name, _special_use(lowered)))
+        return found
 
     @_own_errors_only
     def open_mailbox(self, name: str) -> MailboxState:
@@ -344,6 +353,13 @@ def _mailbox_name(written: object) -> str | None:
     except (UnsafeArgument, TypeError, ValueError):
         return None
     return name
+
+
+def _special_use(lowered: set[bytes]) -> SpecialUse:
+    for use in SpecialUse:
+        if use and b"\\" + use.encode() in lowered:
+            return use
+    return SpecialUse.NONE
 
 
 def _number(said: dict[str, Any], name: str) -> int | None:
