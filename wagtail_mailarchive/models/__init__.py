@@ -12,6 +12,7 @@ from .mailbox import Mailbox
 from .message import EmailMessagePage
 from .message_text import MessageText
 from .month_count import MonthCount
+from .notice import Notice
 from .original import Original, OriginalChunk
 from .reference import MessageReference
 from .run import FetchRun, RunStatus, Trigger
@@ -33,6 +34,7 @@ __all__ = [
     "MessageReference",
     "MessageText",
     "MonthCount",
+    "Notice",
     "OAuthGrant",
     "Original",
     "OriginalChunk",

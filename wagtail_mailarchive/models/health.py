@@ -19,7 +19,10 @@ class AccountHealth(models.Model):
         held_code, held_params: why no fetch is tried at all until somebody acts, an error of
             `exceptions`; "" if nothing holds it.
         certificate_expires_at: end of the certificate that the server showed last.
-        open_alerts: kind of alert -> ISO time since when it stands; managers know of these.
+        watched_since: since when success is expected: a switched off account is not watched.
+        backlog: messages left waiting on the server by the last succeeded runs, oldest first.
+        open_alerts: kind of alert -> {"since": ISO time, ...} with the facts of its sentence
+            (`fetching.alerts`); managers know of these.
     """
 
     account = models.OneToOneField(
@@ -32,6 +35,8 @@ class AccountHealth(models.Model):
     held_code = models.CharField(max_length=60, blank=True)
     held_params = models.JSONField(default=dict, blank=True)
     certificate_expires_at = models.DateTimeField(null=True)
+    watched_since = models.DateTimeField(null=True)
+    backlog = models.JSONField(default=list, blank=True)
     open_alerts = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -1,0 +1,115 @@
+"""How fetching an account goes: when to slow down, and when to stop until somebody acts.
+
+A run's end is noted here in the transaction that ends the run. Failures in a row double the time
+to the next try, with jitter, so that accounts that failed together do not come back together; a
+server that names its own time gets that. A login that was rejected again and again is not tried
+any more, because servers lock accounts for it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from ..models import AccountHealth, FetchRun, MailAccount, RunStatus
+from ..models.site_settings import effective_settings
+
+LONGEST_BACK_OFF = timedelta(hours=24)
+# Logins rejected since the last success, after which the account waits for somebody.
+MOST_REJECTIONS = 3
+# Succeeded runs over which the backlog is watched.
+BACKLOG_RUNS = 3
+
+REJECTED: Collection[str] = frozenset({"LoginRejected", "TokenRejected"})
+SIGN_IN = "SignInNeeded"
+# Errors whose `seconds` are the server's own wish.
+_WITH_HINT: Collection[str] = frozenset({"ServerBusy", "LoginUnavailable"})
+_RELEASED: Mapping[str, Any] = {
+    "failures": 0,
+    "rejections": 0,
+    "hold_until": None,
+    "held_code": "",
+    "held_params": {},
+}
+
+
+def health_of(account: MailAccount) -> AccountHealth:
+    """Return the health of `account`, of one that never ended a run a healthy one.
+
+    No query where the account was read with `select_related("health")`.
+    """
+    try:
+        return account.health
+    except AccountHealth.DoesNotExist:
+        return AccountHealth(account=account)
+
+
+def note_end(run: FetchRun) -> None:
+    """Add what `run` ended with to its account's health; call it in the run's transaction.
+
+    Of a run that was stopped nothing is learnt.
+    """
+    ended = FetchRun.objects.select_related("account").get(pk=run.pk)
+    account = ended.account
+    if account is None:
+        return
+    # Field by field, because the schedule writes its own into the same row.
+    health, _ = AccountHealth.objects.get_or_create(account_id=account.pk)
+    noted = AccountHealth.objects.filter(pk=health.pk)
+    if ended.status == RunStatus.SUCCEEDED:
+        noted.update(
+            **_RELEASED,
+            last_success_at=ended.finished_at,
+            backlog=[*health.backlog, ended.waiting][-BACKLOG_RUNS:],
+        )
+    elif ended.status == RunStatus.FAILED:
+        noted.update(**_failure(health, ended, account))
+
+
+def note_certificate(account_id: int, moment: datetime | None) -> None:
+    """Keep when the server's certificate ends; None where it showed none."""
+    AccountHealth.objects.update_or_create(
+        account_id=account_id, defaults={"certificate_expires_at": moment}
+    )
+
+
+def release(account: MailAccount) -> None:
+    """Forget what kept `account` from being fetched.
+
+    To be called when its connection or secret was edited, a test of it passed, or somebody signed
+    in again. What managers were told of stands until a fetch succeeds.
+    """
+    AccountHealth.objects.filter(account_id=account.pk).update(**_RELEASED)
+
+
+def _failure(health: AccountHealth, run: FetchRun, account: MailAccount) -> dict[str, Any]:
+    code, params = run.error_code, run.error_params
+    failures = health.failures + 1
+    # Only a success clears them: an error in between says nothing about the password.
+    rejections = health.rejections + (code in REJECTED)
+    noted = {
+        "failures": failures,
+        "rejections": rejections,
+        "hold_until": timezone.now() + _back_off(failures, account, code, params),
+    }
+    if code == SIGN_IN or (code in REJECTED and rejections >= MOST_REJECTIONS):
+        noted |= {"held_code": code, "held_params": params}
+    return noted
+
+
+def _back_off(
+    failures: int, account: MailAccount, code: str, params: Mapping[str, Any]
+) -> timedelta:
+    interval = timedelta(minutes=account.interval or effective_settings().FETCH_INTERVAL)
+    # Of one minute, eleven doublings exceed the longest time.
+    doubled = interval * 2 ** min(failures - 1, 11)
+    wait = max(interval, min(doubled, LONGEST_BACK_OFF)) * random.uniform(0.8, 1)  # noqa: S311
+    hint = params.get("seconds") if code in _WITH_HINT else None
+    if isinstance(hint, int):
+        # Never sooner than the server wants.
+        wait = max(wait, timedelta(seconds=hint) * random.uniform(1, 1.1))  # noqa: S311
+    return wait
