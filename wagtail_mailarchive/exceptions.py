@@ -84,7 +84,8 @@ class HostNotAllowed(SourceError):
 
     template = gettext_noop(
         "%(host)s:%(port)s may not be reached from this site. "
-        "If it is your mail server, ask the site owner to allow it."
+        "If it is your mail server, ask the site owner to allow this host in "
+        "Settings > Mail archive."
     )
 
 
@@ -298,6 +299,37 @@ class LeaseLost(MailArchiveError):
     """Another worker holds the account now; this one must stop without writing."""
 
     template = gettext_noop("Another worker has taken over %(account)s. It goes on there.")
+
+
+class AccountHeld(MailArchiveError):
+    """Too many logins were rejected, or somebody has to sign in again."""
+
+    template = gettext_noop(
+        "Mail of %(account)s is not fetched, because its login was rejected. "
+        "Enter the password again, or sign in again, in the form of the mail account."
+    )
+
+
+class TooManyTrials(MailArchiveError):
+    """Tests are limited, so that nobody searches networks or guesses passwords with them."""
+
+    template = gettext_noop(
+        "Connections were tested too often in the last minutes. Wait a few minutes and try again."
+    )
+
+
+class TrialLost(MailArchiveError):
+    """The worker ended in the middle, or the queue lost the task."""
+
+    template = gettext_noop("This did not come to an end. Start it again.")
+
+
+class UnexpectedTrialError(MailArchiveError):
+    """What no class here foresaw; the log has the traceback."""
+
+    template = gettext_noop(
+        "This stopped for a reason we did not foresee. The log of the worker says more."
+    )
 
 
 class UnexpectedFetchError(MailArchiveError):

@@ -92,12 +92,6 @@ class FetchRun(models.Model):
         return self.status in ACTIVE
 
     @property
-    def handled(self) -> int:
-        """Messages that this run has decided on so far."""
-        found = self.archived + self.duplicates + self.excluded
-        return found + self.quarantined + self.too_large + self.erased
-
-    @property
     def error(self) -> str:
         """The sentence for the reader, in the active language; "" if there was no error."""
         return sentence(self.error_code, self.error_params)
