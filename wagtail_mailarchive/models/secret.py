@@ -18,7 +18,17 @@ Binding = tuple[str, str, str, int]  # account UUID, user name, host, port
 
 
 def keyring() -> MultiFernet:
-    """Return the site's keys.
+    """Return the site's keys; the first encrypts, all decrypt.
+
+    Raises:
+        ConfigurationError: there is no key, or one is not a Fernet key.
+    """
+    return MultiFernet(_keys())
+
+
+@sensitive_variables()
+def _keys() -> list[Fernet]:
+    """Return the site's keys, one at least.
 
     Raises:
         ConfigurationError: there is no key, or one is not a Fernet key.
@@ -29,7 +39,7 @@ def keyring() -> MultiFernet:
             setting=f"{SETTING}['ENCRYPTION_KEYS']", problem="a list with at least one key"
         )
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return [Fernet(key) for key in keys]
     except ValueError:
         # The exception's own chain would show the key in a traceback.
         raise ConfigurationError(
@@ -42,6 +52,23 @@ def seal(secret: str, binding: Binding) -> str:
     """Return `secret` encrypted for `binding`, as ASCII text."""
     plain = json.dumps([*binding, secret]).encode()
     return keyring().encrypt(plain).decode("ascii")
+
+
+@sensitive_variables()
+def reseal(token: str) -> str | None:
+    """Return `token` sealed with the first key, for what it was bound to; None if it is already.
+
+    Raises:
+        InvalidToken: no key of the site opens it.
+        ConfigurationError: the site has no usable key.
+    """
+    keys = _keys()
+    sealed = token.encode()
+    try:
+        keys[0].decrypt(sealed)
+    except InvalidToken:
+        return MultiFernet(keys).rotate(sealed).decode("ascii")
+    return None
 
 
 @sensitive_variables()
