@@ -101,10 +101,15 @@ class ShownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class RemoteMailbox:
-    """A mailbox that can be opened, by its decoded name."""
+    """A mailbox that can be opened, by its decoded name.
+
+    Attributes:
+        delimiter: what separates the levels of its name; "" if it has none.
+    """
 
     name: str
     special_use: SpecialUse = SpecialUse.NONE
+    delimiter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +128,13 @@ class Selected:
         unread: only those without \\Seen.
         since: only those that arrived on that day or later, by INTERNALDATE and disregarding
             the time zone (RFC 3501 section 6.4.4).
+        without_drafts: none of the drafts that Gmail shows in "All Mail", too. It does not give
+            them \\Draft and is asked by its extension X-GM-EXT-1; other servers by that flag.
     """
 
     unread: bool = False
     since: date | None = None
+    without_drafts: bool = False
 
 
 @dataclass(frozen=True)

@@ -188,11 +188,12 @@ class ImapSource:
     def list_mailboxes(self) -> list[RemoteMailbox]:
         """Return every mailbox that can be opened, in the server's order."""
         found = []
-        for flags, _delimiter, written in self._connected.list_folders():
+        for flags, delimiter, written in self._connected.list_folders():
             lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
             name = _mailbox_name(written)
+            between = delimiter.decode("latin-1") if isinstance(delimiter, bytes) else ""
             if name and not lowered & _NO_MAILBOX:
-                found.append(RemoteMailbox(name, _special_use(lowered)))
+                found.append(RemoteMailbox(name, _special_use(lowered), between))
         return found
 
     @_own_errors_only
