@@ -109,7 +109,7 @@ class RemoteMailbox:
 
     name: str
     special_use: SpecialUse = SpecialUse.NONE
-    delimiter: str = ""
+    delimiter: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
