@@ -227,6 +227,33 @@ class UnsafeArgument(SourceError):
     template = gettext_noop("The %(argument)s holds a line break or NUL. Enter it again without.")
 
 
+# -- messages that are left out on purpose ---------------------------------------------------
+
+
+class NotSelected(MailArchiveError):
+    """Not among the mail that the account is to archive; it stays on the server."""
+
+    template = gettext_noop("This message is not among the mail that the account archives.")
+
+
+class AlreadyRead(NotSelected):
+    template = gettext_noop(
+        "This message was read before it was fetched, and the account archives unread mail only. "
+        "Mark it unread, or have the account archive everything."
+    )
+
+
+class BeforeDate(NotSelected):
+    template = gettext_noop(
+        "This message arrived before %(date)s, and the account archives mail since then. "
+        "Choose an earlier date in the account to have it, too."
+    )
+
+
+class UnsentDraft(NotSelected):
+    template = gettext_noop("This message is a draft that nobody has sent yet.")
+
+
 # -- single messages -------------------------------------------------------------------------
 
 
