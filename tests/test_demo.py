@@ -144,7 +144,7 @@ from wagtail.models import Page
 from example_project.demo import content, people
 from example_project.intranet.models import PersonalPage, WorkspacePage
 from example_project.mail_server import Credentials, Login
-from wagtail_mailarchive.models import EmailFolderPage, MailAccount
+from wagtail_mailarchive.models import EmailFolderPage, MailAccount, permissions
 
 call_command("migrate", verbosity=0)
 names = ("engineering", "events")
@@ -185,6 +185,7 @@ def move_below(page):
     admin.post(f"/admin/pages/{folder.pk}/move/{page.pk}/confirm/")
     return EmailFolderPage.objects.get(pk=folder.pk).get_parent().pk == page.pk
 
+managers = {user.username for user in permissions.managers_of(folder)}
 events = WorkspacePage.objects.get(slug="events")
 folder.slug = "engineering-mail"
 folder.save()
@@ -192,6 +193,7 @@ print(json.dumps({
     "first": first,
     "second": second,
     "title": events.title,
+    "managers": sorted(managers),
     "problems": [len(each) for each in Page.find_problems()],
     "created in workspace": create_below(events),
     "created in personal space": create_below(personal),
@@ -224,6 +226,7 @@ def test_the_intranet_is_made_once_and_its_personal_space_refuses_folders(tmp_pa
     assert second["users"] == first["users"] == 3
     assert second["passwords"] == first["passwords"]
     assert told["title"] == "Changed by somebody"
+    assert told["managers"] == ["admin", "editor"]
     assert not any(told["problems"])
     # What the mail server's next start may change follows.
     assert first["accounts"] == [

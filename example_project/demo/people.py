@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.contrib.auth.models import Group, User
 
+from wagtail_mailarchive.models.permissions import manage_permission
+
 NAMES = ("admin", "editor", "reader")
 STAFF = "Staff"
 # Wagtail's own group of those who write and publish pages.
@@ -36,9 +38,13 @@ def passwords(directory: Path) -> dict[str, str]:
 def make_users(passwords: Mapping[str, str]) -> None:
     """Make the three users with these passwords.
 
-    The admin may do all; the editor writes pages and fetches mail; the reader only reads.
+    The admin may do all; the editor writes pages, connects mail accounts and fetches mail; the
+    reader only reads.
     """
     staff = Group.objects.create(name=STAFF)
+    # They may publish already; that and this make a manager of mail accounts.
+    moderators = Group.objects.get(name=MODERATORS)
+    moderators.permissions.add(manage_permission().get())
     for name, password in passwords.items():
         user = User.objects.create_user(
             name,
@@ -49,4 +55,4 @@ def make_users(passwords: Mapping[str, str]) -> None:
         )
         user.groups.add(staff)
         if name == "editor":
-            user.groups.add(Group.objects.get(name=MODERATORS))
+            user.groups.add(moderators)

@@ -166,7 +166,11 @@ def _announce(options: Options, passwords: dict[str, str]) -> None:
         print(f"  {folder.title:<22}{site}{folder.url}")
     print(f"{_BEGIN}Wagtail's admin {site}/admin/{_END}\n")
     print("User      Password        May")
-    rights = {"admin": "do everything", "editor": "write pages, fetch mail", "reader": "read"}
+    rights = {
+        "admin": "do everything",
+        "editor": "write pages, connect mail accounts, fetch mail",
+        "reader": "read",
+    }
     for name, password in passwords.items():
         print(f"{name:<10}{password:<16}{rights[name]}")
     print(
