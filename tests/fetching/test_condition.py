@@ -17,8 +17,10 @@ from wagtail_mailarchive.fetching.condition import (
     condition_of_folder,
     conditions_of_accounts,
 )
-from wagtail_mailarchive.fetching.states import Goal, State, Tone
+from wagtail_mailarchive.fetching.states import Goal, State, Tone, clock
 from wagtail_mailarchive.models import (
+    AccountHealth,
+    ArchiveSiteSettings,
     EmailFolderPage,
     FetchRun,
     MailAccount,
@@ -75,10 +77,10 @@ def test_without_an_account_the_next_step_is_to_connect_one(
 def test_switched_off_leads_to_the_account(
     folder: EmailFolderPage, boss: User, publisher: User
 ) -> None:
-    account = factories.account(folder, enabled=False)
+    account = factories.account(folder, enabled=False, verified_at=timezone.now())
     state = only_state(folder, boss)
-    assert (state.goal, state.target) == (Goal.ACCOUNT, account.pk)
-    assert only_state(folder, publisher).step == "Ask an administrator to switch it on."
+    assert (state.goal, state.target, state.step) == (Goal.ACCOUNT, account.pk, "Switch it on")
+    assert only_state(folder, publisher).step == "Ask an administrator."
     assert not condition(folder, boss).can_fetch
     MailAccount.objects.update(enabled=True)
     assert condition(folder, boss).can_fetch
@@ -148,8 +150,9 @@ def test_one_failed_account_is_not_hidden_by_another(
     state = only_state(folder, boss)
     assert (state.tone, state.goal, state.target) == (Tone.FAILURE, Goal.ACCOUNT, failing.pk)
     assert "Failing" in state.sentence
-    # Only administrators may open it.
-    assert (only_state(folder, publisher).goal, only_state(folder, publisher).step) == (None, "")
+    # Only its managers may open it.
+    state = only_state(folder, publisher)
+    assert (state.goal, state.step) == (None, "Ask an administrator.")
 
 
 def test_reasons_counts_and_times_to_come_are_for_those_who_may_fetch(
@@ -203,7 +206,9 @@ def test_there_is_no_next_fetch_while_the_only_account_is_fetched(
 def test_an_account_tells_its_own_states_only(folder: EmailFolderPage) -> None:
     WorkerHeartbeat.beat()
     now = timezone.now()
-    off, failing, fine = (factories.account(folder, enabled=each) for each in (False, True, True))
+    off, failing, fine = (
+        factories.account(folder, enabled=each, verified_at=now) for each in (False, True, True)
+    )
     factories.fetch_run(failing, RunStatus.FAILED, finished_at=now, **REJECTED)
     factories.fetch_run(fine, RunStatus.SUCCEEDED, finished_at=now, archived=2)
     found = conditions_of_accounts([off, failing, fine])
@@ -212,6 +217,103 @@ def test_an_account_tells_its_own_states_only(folder: EmailFolderPage) -> None:
     assert (failure.tone, failure.at) == (Tone.FAILURE, now)
     assert found[fine.pk].states == []
     assert (found[fine.pk].checked_at, found[fine.pk].news) == (now, "2 new messages")
+
+
+def health(account: MailAccount, **values: Any) -> AccountHealth:
+    return AccountHealth.objects.create(account=account, **values)
+
+
+HELD: dict[str, Any] = {
+    "held_code": "LoginRejected",
+    "held_params": REJECTED["error_params"],
+    "rejections": 3,
+    "failures": 3,
+}
+
+
+def test_an_account_that_is_held_says_why_and_who_can_change_that(
+    boss: User, publisher: User, folder: EmailFolderPage
+) -> None:
+    WorkerHeartbeat.beat()
+    owner = factories.user("grace", first_name="Grace", last_name="Hopper")
+    account = factories.account(folder, name="Support", created_by=owner)
+    factories.fetch_run(account, RunStatus.FAILED, finished_at=timezone.now(), **REJECTED)
+    health(account, **HELD)
+    state = only_state(folder, boss)
+    assert "Mail of Support is not fetched any more. imap.example.org rejected" in state.sentence
+    assert (state.goal, state.target) == (Goal.ACCOUNT, account.pk)
+    assert state.step == "Enter the password again"
+    assert not condition(folder, boss).can_fetch
+    assert condition(folder, boss).next_fetch_at is None
+    state = only_state(folder, publisher)
+    assert (state.goal, state.step) == (None, "Connected by Grace Hopper: ask them.")
+    assert only_state(folder, AnonymousUser()) == State(
+        Tone.FAILURE, "New mail could not be fetched at the last try."
+    )
+
+
+def test_who_signs_in_at_a_provider_is_asked_to_sign_in_again(
+    boss: User, folder: EmailFolderPage
+) -> None:
+    WorkerHeartbeat.beat()
+    account = factories.account(folder, login="oauth2")
+    health(account, **HELD)
+    assert only_state(folder, boss).step == "Sign in again"
+
+
+def test_a_site_that_is_switched_off_says_nothing_else(boss: User, folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    factories.fetch_run(account, RunStatus.FAILED, finished_at=timezone.now(), **REJECTED)
+    ArchiveSiteSettings.objects.create(is_on=False)
+    for user in (boss, AnonymousUser()):
+        assert "switched off for this site" in only_state(folder, user).sentence
+        assert not condition(folder, user).can_fetch
+    assert only_state(folder, boss).step
+    [state] = conditions_of_accounts([account])[account.pk].states
+    assert "switched off for this site" in state.sentence
+
+
+def test_an_account_that_was_never_tested_says_so(
+    boss: User, publisher: User, folder: EmailFolderPage
+) -> None:
+    account = factories.account(folder, enabled=False, name="Support")
+    state = only_state(folder, boss)
+    assert "Support is switched off, because its connection has not been tested" in state.sentence
+    assert (state.step, state.target) == ("Test the connection", account.pk)
+    assert only_state(folder, publisher).step == "Ask an administrator."
+    assert "tested" not in only_state(folder, AnonymousUser()).sentence
+
+
+def test_what_waits_on_the_server_and_when_it_is_fetched_is_told_to_those_who_may_fetch(
+    boss: User, folder: EmailFolderPage
+) -> None:
+    WorkerHeartbeat.beat()
+    now = timezone.now()
+    account = factories.account(folder, message_limit=10, interval=20)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=now, waiting=32, on_server=42)
+    found = condition(folder, boss)
+    [state] = found.states
+    assert found.waiting == 32
+    assert found.next_fetch_at == now + timedelta(minutes=20)
+    at = clock(now + timedelta(minutes=20))
+    assert state.sentence == f"32 messages wait on the server; the next fetch is at {at}."
+    assert condition(folder, AnonymousUser()).states == []
+    FetchRun.objects.update(status=RunStatus.STOPPED, waiting=1)
+    assert "1 message waits on the server" in told(folder, boss)
+
+
+def test_who_failed_again_and_again_is_tried_later(boss: User, folder: EmailFolderPage) -> None:
+    WorkerHeartbeat.beat()
+    now = timezone.now()
+    account = factories.account(folder, interval=20)
+    factories.fetch_run(account, RunStatus.FAILED, finished_at=now, **REJECTED)
+    until = now + timedelta(minutes=75)
+    health(account, failures=3, hold_until=until)
+    found = condition(folder, boss)
+    assert found.next_fetch_at == until
+    expected = f"The last 3 fetches failed. It is tried again at {clock(until)}."
+    assert expected in [state.sentence for state in found.states]
+    assert found.can_fetch
 
 
 def test_the_number_of_queries_is_constant(
@@ -223,9 +325,9 @@ def test_the_number_of_queries_is_constant(
         for status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
             factories.fetch_run(accounts[-1], status, finished_at=timezone.now())
     anybody = AnonymousUser()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         condition_of_folder(folder, anybody, is_empty=False)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         condition_of_folder(folder, boss, is_empty=False)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         conditions_of_accounts(accounts)

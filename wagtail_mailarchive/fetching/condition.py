@@ -13,9 +13,17 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from ..conf import ArchiveSettings, archive_settings
-from ..models import EmailFolderPage, FetchRun, MailAccount, RunStatus, WorkerHeartbeat
-from ..models.site_settings import effective_settings
+from ..models import (
+    AccountHealth,
+    EmailFolderPage,
+    FetchRun,
+    MailAccount,
+    RunStatus,
+    WorkerHeartbeat,
+)
+from ..models.site_settings import effective_settings, is_on
 from . import states
+from .health import health_of
 from .schedule import latest_run_id, next_fetch_at
 from .states import Reader, State
 
@@ -31,6 +39,7 @@ class Condition:
         next_fetch_at: when the schedule fetches next; None if it does not, does now, or for
             those who may not fetch.
         can_fetch: whether the reader is offered to fetch new mail now.
+        waiting: messages that the last fetches left on the server; 0 for those who may not fetch.
     """
 
     states: list[State]
@@ -38,17 +47,30 @@ class Condition:
     news: str = ""
     next_fetch_at: datetime | None = None
     can_fetch: bool = False
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
     account: MailAccount
+    health: AccountHealth
     latest: FetchRun | None
     checked_at: datetime | None
 
+    @property
+    def is_active(self) -> bool:
+        return self.latest is not None and self.latest.is_active
+
+    @property
+    def is_held(self) -> bool:
+        return bool(self.health.held_code) and not self.is_active
+
+
+MANAGER = Reader(may_fetch=True, may_connect=True)
+
 
 def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -> Condition:
-    """Return what to tell `user` of `folder`; four queries at most, permissions apart.
+    """Return what to tell `user` of `folder`; five queries at most, permissions apart.
 
     Args:
         user: of Django's authentication, signed in or not.
@@ -63,19 +85,29 @@ def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -
     misses_worker = may_fetch and not WorkerHeartbeat.is_alive()
     # Readers are not told when the next fetch is.
     site = effective_settings() if may_fetch else archive_settings()
+    if not is_on():
+        return _off(watched, reader)
     return _condition(watched, reader, site, misses_worker=misses_worker, is_empty=is_empty)
 
 
-def conditions_of_accounts(accounts: Iterable[MailAccount]) -> dict[int, Condition]:
-    """Return account id -> condition, for those who manage accounts; four queries."""
-    reader = Reader(may_fetch=True, may_connect=True)
+def conditions_of_accounts(
+    accounts: Iterable[MailAccount], reader: Reader = MANAGER
+) -> dict[int, Condition]:
+    """Return account id -> condition, for those who may fetch; five queries.
+
+    Args:
+        reader: whether they manage these accounts as well.
+    """
     misses_worker = not WorkerHeartbeat.is_alive()
     site = effective_settings()
+    archives = is_on()
     watched = _watch(MailAccount.objects.filter(pk__in=[account.pk for account in accounts]))
     return {
         each.account.pk: _condition(
             [each], reader, site, misses_worker=misses_worker, is_empty=False
         )
+        if archives
+        else _off([each], reader)
         for each in watched
     }
 
@@ -83,13 +115,28 @@ def conditions_of_accounts(accounts: Iterable[MailAccount]) -> dict[int, Conditi
 def _watch(accounts: QuerySet[MailAccount]) -> list[_Watched]:
     succeeded = FetchRun.objects.filter(account=OuterRef("pk"), status=RunStatus.SUCCEEDED)
     found = list(
-        accounts.only("name", "enabled", "interval").annotate(
+        accounts.defer("sealed_secret", "ca_certificate", "description")
+        .select_related("health", "created_by")
+        .annotate(
             latest=latest_run_id(),
             checked_at=Subquery(succeeded.order_by("-pk").values("finished_at")[:1]),
         )
     )
     runs = FetchRun.objects.in_bulk([each.latest for each in found if each.latest])
-    return [_Watched(each, runs.get(each.latest), each.checked_at) for each in found]
+    for account in found:
+        if account.latest:
+            runs[account.latest].account = account
+    return [
+        _Watched(each, health_of(each), runs.get(each.latest), each.checked_at) for each in found
+    ]
+
+
+def _off(watched: Sequence[_Watched], reader: Reader) -> Condition:
+    return Condition([states.site_off(reader)], _checked_at(watched))
+
+
+def _checked_at(watched: Sequence[_Watched]) -> datetime | None:
+    return max((each.checked_at for each in watched if each.checked_at), default=None)
 
 
 def _condition(
@@ -100,11 +147,12 @@ def _condition(
     misses_worker: bool,
     is_empty: bool,
 ) -> Condition:
-    checked_at = max((each.checked_at for each in watched if each.checked_at), default=None)
+    checked_at = _checked_at(watched)
     enabled = [each for each in watched if each.account.enabled]
     if not enabled:
-        return Condition([states.switched_off(watched[0].account, reader)], checked_at)
-    latest = [each.latest for each in enabled if each.latest is not None]
+        return Condition([_disabled(watched[0], reader)], checked_at)
+    held = [each for each in enabled if each.is_held]
+    latest = [each.latest for each in enabled if each.latest is not None and not each.is_held]
     active = [run for run in latest if run.is_active]
     failed = [run for run in latest if run.status == RunStatus.FAILED]
     succeeded = [run for run in latest if run.status == RunStatus.SUCCEEDED]
@@ -116,28 +164,52 @@ def _condition(
         told.append(states.no_worker(waits=waits))
     if active and not waits:
         told.append(states.fetching(active))
-    told += states.failures(failed, reader)
+    for each in held if reader.may_fetch else held[:1]:
+        told.append(states.held(each.account, each.health, reader))
+    if reader.may_fetch or not held:
+        told += states.failures(failed, reader)
     if reader.may_fetch and any(run.adds_up is False for run in succeeded):
         told.append(states.does_not_add_up())
-    if not active and not failed and not checked_at:
+    if not active and not failed and not held and not checked_at:
         told.append(states.never_fetched(reader))
     # Mail may be there and not shown: restricted, quarantined, too large.
     held_no_mail = len(succeeded) == len(enabled) and not any(run.on_server for run in succeeded)
     if is_empty and held_no_mail:
         told.append(states.held_no_mail())
-    if reader.may_fetch and len(enabled) < len(watched):
-        told.append(states.partly_off(len(watched) - len(enabled)))
-
     if not reader.may_fetch:
         return Condition(told, checked_at)
-    due = [next_fetch_at(each.account, each.latest, site) for each in enabled]
+
+    due = {} if misses_worker else _due(enabled, site)
+    told += [
+        states.backing_off(each.health.failures, due[each.account.pk])
+        for each in enabled
+        if each.health.failures > 1 and each.account.pk in due
+    ]
+    leaving = [each for each in enabled if each.latest and not each.is_active]
+    waiting = sum(each.latest.waiting for each in leaving if each.latest)
+    if waiting:
+        told.append(states.waits_on_server(waiting, min(due.values(), default=None)))
+    if len(enabled) < len(watched):
+        told.append(states.partly_off(len(watched) - len(enabled)))
     return Condition(
         told,
         checked_at,
         news=states.news(succeeded),
-        next_fetch_at=None if misses_worker else min(filter(None, due), default=None),
-        can_fetch=len(active) < len(enabled),
+        next_fetch_at=min(due.values(), default=None),
+        can_fetch=any(not each.is_active and not each.is_held for each in enabled),
+        waiting=waiting,
     )
+
+
+def _disabled(watched: _Watched, reader: Reader) -> State:
+    is_new = watched.account.verified_at is None and watched.latest is None
+    return (states.not_tested if is_new else states.switched_off)(watched.account, reader)
+
+
+def _due(watched: Sequence[_Watched], site: ArchiveSettings) -> dict[int, datetime]:
+    """Return account id -> time of its next fetch, of those that will be fetched."""
+    found = {each.account.pk: next_fetch_at(each.account, each.latest, site) for each in watched}
+    return {account_id: moment for account_id, moment in found.items() if moment is not None}
 
 
 def _is_queued(run: FetchRun) -> bool:

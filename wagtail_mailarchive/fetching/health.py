@@ -15,6 +15,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from ..conf import ArchiveSettings
 from ..models import AccountHealth, FetchRun, MailAccount, RunStatus
 from ..models.site_settings import effective_settings
 
@@ -46,6 +47,11 @@ def health_of(account: MailAccount) -> AccountHealth:
         return account.health
     except AccountHealth.DoesNotExist:
         return AccountHealth(account=account)
+
+
+def interval_of(account: MailAccount, site: ArchiveSettings) -> timedelta:
+    """Return how long after a fetch the next one is due."""
+    return timedelta(minutes=account.interval or site.FETCH_INTERVAL)
 
 
 def note_end(run: FetchRun) -> None:
@@ -104,9 +110,9 @@ def _failure(health: AccountHealth, run: FetchRun, account: MailAccount) -> dict
 def _back_off(
     failures: int, account: MailAccount, code: str, params: Mapping[str, Any]
 ) -> timedelta:
-    interval = timedelta(minutes=account.interval or effective_settings().FETCH_INTERVAL)
+    interval = interval_of(account, effective_settings())
     # Of one minute, eleven doublings exceed the longest time.
-    doubled = interval * 2 ** min(failures - 1, 11)
+    doubled = interval * (1 << min(failures - 1, 11))
     wait = max(interval, min(doubled, LONGEST_BACK_OFF)) * random.uniform(0.8, 1)  # noqa: S311
     hint = params.get("seconds") if code in _WITH_HINT else None
     if isinstance(hint, int):

@@ -14,8 +14,9 @@ from django_q.tasks import async_task
 from ..conf import ArchiveSettings
 from ..models import FetchRun, MailAccount, RunStatus, Trigger
 from ..models.run import ACTIVE
-from ..models.site_settings import effective_settings
+from ..models.site_settings import effective_settings, is_on
 from . import lease as leases
+from .health import health_of, interval_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,10 +65,14 @@ def enqueue(run: FetchRun) -> None:
 
 
 def dispatch_due() -> list[FetchRun]:
-    """Request a fetch of every account whose time has come; return the runs."""
+    """Request a fetch of every account whose time has come; return the runs.
+
+    None where the site is switched off; what is under way ends by itself then.
+    """
     stop_orphans()
     _requeue_stale()
-    return [request_fetch(account, trigger=Trigger.SCHEDULE) for account in _due_accounts()]
+    due = _due_accounts() if is_on() else []
+    return [request_fetch(account, trigger=Trigger.SCHEDULE) for account in due]
 
 
 def stop_orphans() -> None:
@@ -88,15 +93,22 @@ def next_fetch_at(
 ) -> datetime | None:
     """Return when the schedule fetches `account`; None if it will not or does now.
 
+    Where the whole site is switched off, no schedule fetches anything.
+
     Args:
+        account: read with its health, else that costs a query.
         latest: the account's latest run; None before the first.
         site: the settings in effect, which say how often where the account does not.
     """
     if not account.enabled or (latest is not None and latest.is_active):
         return None
-    if latest is None or latest.finished_at is None:
-        return timezone.now()
-    return latest.finished_at + timedelta(minutes=account.interval or site.FETCH_INTERVAL)
+    health = health_of(account)
+    if health.held_code:
+        return None
+    due = timezone.now()
+    if latest is not None and latest.finished_at is not None:
+        due = latest.finished_at + interval_of(account, site)
+    return max(due, health.hold_until or due)
 
 
 def ensure_schedule() -> Schedule:
@@ -123,7 +135,8 @@ def repair_schedule() -> Schedule:
 
 
 def _due_accounts() -> list[MailAccount]:
-    accounts = list(MailAccount.objects.filter(enabled=True).annotate(latest=latest_run_id()))
+    enabled = MailAccount.objects.filter(enabled=True).select_related("health")
+    accounts = list(enabled.annotate(latest=latest_run_id()))
     runs = FetchRun.objects.in_bulk([each.latest for each in accounts if each.latest])
     site = effective_settings()
     due = [(next_fetch_at(each, runs.get(each.latest), site), each) for each in accounts]

@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from ..models import EmailFolderPage, FetchRun, MailAccount, RunStatus
+from ..models import AccountHealth, EmailFolderPage, FetchRun, MailAccount, RunStatus
+from ..sources.base import Login
+from .progress import progress
 
 WORKER_COMMAND = "python manage.py qcluster"
 
@@ -81,12 +85,41 @@ def no_account(folder: EmailFolderPage, reader: Reader) -> State:
     return _for_fetchers(state, reader, gettext("Ask an administrator to connect one."))
 
 
+def site_off(reader: Reader) -> State:
+    tone = Tone.WARNING if reader.may_fetch else Tone.NOTE
+    sentence = gettext("Mail archiving is switched off for this site; what is archived stays.")
+    step = gettext("The site owner can switch it on in Settings > Mail archive.")
+    return _for_fetchers(State(tone, sentence), reader, step)
+
+
 def switched_off(account: MailAccount, reader: Reader) -> State:
     tone = Tone.WARNING if reader.may_fetch else Tone.NOTE
     state = State(tone, gettext("Fetching is switched off; what is archived stays."))
-    if reader.may_connect:
-        return _leading_to(state, account.pk, gettext("Switch it on"))
-    return _for_fetchers(state, reader, gettext("Ask an administrator to switch it on."))
+    return _for_managers(state, account, reader, gettext("Switch it on"))
+
+
+def not_tested(account: MailAccount, reader: Reader) -> State:
+    """Tell of an account that was never switched on, because nobody knows whether it works."""
+    if not reader.may_fetch:
+        return switched_off(account, reader)
+    sentence = gettext(
+        "%(account)s is switched off, because its connection has not been tested yet."
+    )
+    state = State(Tone.WARNING, sentence % {"account": account.name})
+    return _for_managers(state, account, reader, gettext("Test the connection"))
+
+
+def held(account: MailAccount, health: AccountHealth, reader: Reader) -> State:
+    """Tell that nothing is fetched until somebody acts."""
+    if not reader.may_fetch:
+        return _not_fetched()
+    sentence = gettext("Mail of %(account)s is not fetched any more. %(reason)s") % {
+        "account": account.name,
+        "reason": health.held_because,
+    }
+    is_signed_in = account.login == Login.OAUTH2
+    step = gettext("Sign in again") if is_signed_in else gettext("Enter the password again")
+    return _for_managers(State(Tone.FAILURE, sentence), account, reader, step)
 
 
 def partly_off(number: int) -> State:
@@ -124,6 +157,11 @@ def no_worker(*, waits: bool) -> State:
     return State(Tone.WARNING, sentence, command=WORKER_COMMAND)
 
 
+def trial_waits() -> State:
+    sentence = gettext("This waits, because no worker is running. Start one on the server:")
+    return State(Tone.WARNING, sentence, command=WORKER_COMMAND)
+
+
 def never_fetched(reader: Reader) -> State:
     sentence = gettext("The mail account is connected, and its mail has not been fetched yet.")
     step = gettext("It is fetched on schedule, or at once with “Fetch new mail”.")
@@ -135,20 +173,53 @@ def fetching(active: Sequence[FetchRun]) -> State:
     if not running:
         return State(Tone.PROGRESS, gettext("A fetch is queued and begins in a moment."))
     archived = sum(run.archived for run in running)
-    waiting = sum(run.waiting for run in running)
     sentence = ngettext(
         "Fetching mail now: %(number)d new message so far.",
         "Fetching mail now: %(number)d new messages so far.",
         archived,
     )
-    whole = sum(run.on_server for run in running)
+    far = progress(running)
     return State(
         Tone.PROGRESS,
         sentence % {"number": archived},
         step=gettext("Reload this page to see how far it is."),
-        done=max(0, whole - waiting),
-        whole=whole,
+        done=sum(each["done"] for each in far),
+        whole=sum(each["whole"] for each in far),
     )
+
+
+def backing_off(failures: int, until: datetime) -> State:
+    """Tell why the next try is later than the interval says."""
+    sentence = ngettext(
+        "The last fetch failed. It is tried again at %(time)s.",
+        "The last %(number)d fetches failed. It is tried again at %(time)s.",
+        failures,
+    )
+    return State(Tone.NOTE, sentence % {"number": failures, "time": clock(until)})
+
+
+def waits_on_server(number: int, next_fetch_at: datetime | None) -> State:
+    """Tell of mail that a fetch left, for its limit or because it could not be read."""
+    if next_fetch_at is None:
+        sentence = ngettext(
+            "%(number)d message waits on the server.",
+            "%(number)d messages wait on the server.",
+            number,
+        )
+        return State(Tone.NOTE, sentence % {"number": number})
+    sentence = ngettext(
+        "%(number)d message waits on the server; the next fetch is at %(time)s.",
+        "%(number)d messages wait on the server; the next fetch is at %(time)s.",
+        number,
+    )
+    return State(Tone.NOTE, sentence % {"number": number, "time": clock(next_fetch_at)})
+
+
+def clock(moment: datetime) -> str:
+    """Return `moment` in the active language and zone; without its date if that is today."""
+    local = timezone.localtime(moment)
+    is_today = local.date() == timezone.localdate()
+    return date_format(local, "TIME_FORMAT" if is_today else "DATETIME_FORMAT")
 
 
 def held_no_mail() -> State:
@@ -158,7 +229,7 @@ def held_no_mail() -> State:
 def failures(failed: Sequence[FetchRun], reader: Reader) -> list[State]:
     """Tell of each failed run; without its reason, and once, to those who may not fetch."""
     if failed and not reader.may_fetch:
-        return [State(Tone.FAILURE, gettext("New mail could not be fetched at the last try."))]
+        return [_not_fetched()]
     return [_failure(run, reader) for run in failed]
 
 
@@ -168,9 +239,9 @@ def _failure(run: FetchRun, reader: Reader) -> State:
         "reason": run.error,
     }
     state = State(Tone.FAILURE, sentence, at=run.finished_at)
-    if not reader.may_connect or run.account_id is None:
+    if run.account is None:
         return state
-    return _leading_to(state, run.account_id, gettext("Open the mail account"))
+    return _for_managers(state, run.account, reader, gettext("Open the mail account"))
 
 
 def does_not_add_up() -> State:
@@ -188,6 +259,25 @@ def news(succeeded: Sequence[FetchRun]) -> str:
         return gettext("nothing new")
     told = ngettext("%(number)d new message", "%(number)d new messages", archived)
     return told % {"number": archived}
+
+
+def _not_fetched() -> State:
+    return State(Tone.FAILURE, gettext("New mail could not be fetched at the last try."))
+
+
+def _for_managers(state: State, account: MailAccount, reader: Reader, step: str) -> State:
+    """Add a step that is taken in the account's form; whoever may not is told whom to ask."""
+    if reader.may_connect:
+        return _leading_to(state, account.pk, step)
+    return _for_fetchers(state, reader, whom_to_ask(account))
+
+
+def whom_to_ask(account: MailAccount) -> str:
+    """Return who connected `account`, for those who may not manage it."""
+    if account.created_by is None:
+        return gettext("Ask an administrator.")
+    name = account.created_by.get_full_name() or account.created_by.get_username()
+    return gettext("Connected by %(name)s: ask them.") % {"name": name}
 
 
 def _leading_to(state: State, account_id: int, step: str) -> State:
