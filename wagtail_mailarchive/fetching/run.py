@@ -20,6 +20,7 @@ from ..models import FetchRun, MailAccount, RunStatus
 from ..models.run import ACTIVE
 from ..sources.deadline import Deadline
 from . import lease as leases
+from .health import note_end
 from .lease import HeldLease
 from .mailboxes import Pass, SwitchedOff, TimeIsUp
 from .schedule import stop_orphans
@@ -154,7 +155,9 @@ def _fail(run: FetchRun, held: HeldLease, error: MailArchiveError) -> None:
 
 
 def _end(run: FetchRun, held: HeldLease, status: RunStatus, **values: object) -> None:
-    _note(run, held, status=status, finished_at=timezone.now(), current_mailbox="", **values)
+    with transaction.atomic():
+        _note(run, held, status=status, finished_at=timezone.now(), current_mailbox="", **values)
+        note_end(run)
 
 
 def _note(run: FetchRun, held: HeldLease, **values: object) -> None:
