@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "example_project.intranet",
     "wagtail_mailarchive",
     "django_q",
+    "wagtail.contrib.settings",
     "wagtail.contrib.redirects",
     "wagtail.users",
     "wagtail.snippets",

@@ -24,6 +24,7 @@ from wagtail_mailarchive.checks.site import (
     check_database_vendor,
     check_full_text,
     check_page_model,
+    check_settings_app,
 )
 from wagtail_mailarchive.conf import ArchiveSettings
 
@@ -290,6 +291,23 @@ def test_sqlite_is_asked_to_begin_immediately(
     run(block(message), {"DATABASES": {"default": database}})
 
     assert check_database_vendor() == []
+
+
+def test_wagtails_settings_app_must_be_installed(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_settings_app() == []
+    name = "wagtail.contrib.settings"
+    installed = [each for each in settings.INSTALLED_APPS if each != name]
+    monkeypatch.setattr(apps, "is_installed", installed.__contains__)
+
+    message = one(check_settings_app())
+
+    assert codes([message]) == ["E034"]
+    module = {"INSTALLED_APPS": installed}
+    run(block(message), module)
+    monkeypatch.setattr(apps, "is_installed", module["INSTALLED_APPS"].__contains__)
+    assert check_settings_app() == []
 
 
 def test_a_page_model_of_the_sites_own_is_refused(settings: Any) -> None:

@@ -11,6 +11,7 @@ docs/reference/settings.md explains each of them to site owners.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -20,6 +21,7 @@ from django.conf import settings
 from .sources.base import Reach
 
 SETTING = "WAGTAIL_MAILARCHIVE"
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,3 +90,15 @@ def archive_settings() -> ArchiveSettings:
 def unknown_names(given: Mapping[str, Any]) -> list[str]:
     """Return the names in `given` that are no settings, sorted."""
     return sorted(set(given) - _NAMES)
+
+
+def is_mail_host(entry: object) -> bool:
+    """Whether `entry` may stand in ALLOWED_MAIL_HOSTS: a host name, an address or a network."""
+    if not isinstance(entry, str):
+        return False
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError:
+        # What consists of digits and dots, or holds a slash or colon, was meant as an address.
+        return bool(_HOST_NAME.fullmatch(entry)) and not re.fullmatch(r"[\d.]+", entry)
+    return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -22,12 +20,11 @@ from wagtail.coreutils import resolve_model_string
 from wagtail.models import Page, get_page_models
 
 from ..archive.file_storage import DurableFileSystemStorage
-from ..conf import SETTING, ArchiveSettings, unknown_names
+from ..conf import SETTING, ArchiveSettings, is_mail_host, unknown_names
 from .paste import assignment, paste
 
 PRIVACIES = ("login", "groups", "public")
 SANITIZERS = ("nh3", "bleach")
-_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _DURABLE = f"{DurableFileSystemStorage.__module__}.{DurableFileSystemStorage.__name__}"
 _AT_THE_END = "At the end of the settings:"
 
@@ -256,23 +253,14 @@ def _is_positive(value: object) -> bool:
 
 
 def _are_hosts(value: object) -> bool:
-    return not isinstance(value, str) and isinstance(value, Sequence) and all(map(_is_host, value))
+    return (
+        not isinstance(value, str) and isinstance(value, Sequence) and all(map(is_mail_host, value))
+    )
 
 
 def _right_hosts(value: object) -> list[str]:
     given = [value] if isinstance(value, str) else value
-    return [each for each in given if _is_host(each)] if isinstance(given, Sequence) else []
-
-
-def _is_host(entry: object) -> bool:
-    if not isinstance(entry, str):
-        return False
-    try:
-        ipaddress.ip_network(entry)
-    except ValueError:
-        # What consists of digits and dots, or holds a slash or colon, was meant as an address.
-        return bool(_HOST_NAME.fullmatch(entry)) and not re.fullmatch(r"[\d.]+", entry)
-    return True
+    return [each for each in given if is_mail_host(each)] if isinstance(given, Sequence) else []
 
 
 def _are_ports(value: object) -> bool:

@@ -82,6 +82,25 @@ def check_page_model(
     ]
 
 
+@register()
+def check_settings_app(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
+) -> list[CheckMessage]:
+    """Ask for Wagtail's app that shows the settings panel."""
+    if apps.is_installed("wagtail.contrib.settings"):
+        return []
+    return [
+        Error(
+            "wagtail.contrib.settings is not installed, so the panel Settings > Mail archive "
+            "cannot be shown.",
+            hint=paste(
+                "At the end of the settings:", 'INSTALLED_APPS += ["wagtail.contrib.settings"]'
+            ),
+            id="wagtail_mailarchive.E034",
+        )
+    ]
+
+
 @register(Tags.urls)
 def check_addresses(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
