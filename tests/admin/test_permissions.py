@@ -1,0 +1,270 @@
+"""Who gets to which address of mail accounts: every address, every kind of user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests import factories
+from tests.admin.conftest import browser_of, user_with
+from wagtail_mailarchive.models import EmailFolderPage, FetchRun, MailAccount, RunStatus
+from wagtail_mailarchive.models.permissions import manage_permission
+
+pytestmark = pytest.mark.django_db
+
+
+class Who(Enum):
+    ANONYMOUS = "somebody who is not signed in"
+    READER = "somebody who may not enter the admin"
+    STRANGER = "a manager of another section"
+    EDITOR = "an editor with the permission, who may not publish"
+    PUBLISHER = "a publisher without the permission"
+    MANAGER = "a publisher with the permission"
+    SUPERUSER = "a superuser"
+
+
+MANAGERS = {Who.MANAGER, Who.SUPERUSER}
+ANY_MANAGERS = MANAGERS | {Who.STRANGER}
+PUBLISHERS = MANAGERS | {Who.PUBLISHER}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who gets in, and by which method."""
+
+    allowed: set[Who]
+    method: str = "get"
+
+
+TABLE = {
+    "mailarchive_accounts:index": Rule(ANY_MANAGERS),
+    "mailarchive_accounts:index_results": Rule(ANY_MANAGERS),
+    "mailarchive_accounts:add": Rule(ANY_MANAGERS),
+    "mailarchive_accounts:edit": Rule(MANAGERS),
+    "mailarchive_accounts:delete": Rule(MANAGERS),
+    "mailarchive_accounts:history": Rule(MANAGERS),
+    "mailarchive_accounts:history_results": Rule(MANAGERS),
+    "mailarchive_accounts:usage": Rule(MANAGERS),
+    "mailarchive_fetch_folder": Rule(PUBLISHERS, "post"),
+    "mailarchive_fetch_account": Rule(MANAGERS, "post"),
+    "mailarchive_fetch_report": Rule(ANY_MANAGERS),
+    "mailarchive_fetch_report_results": Rule(ANY_MANAGERS),
+    "wagtailsettings:edit": Rule({Who.SUPERUSER}),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One folder with all that an address can name."""
+
+    folder: EmailFolderPage
+    account: MailAccount
+    run: FetchRun
+
+    def arguments(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what to reverse an address with; every name it takes must be known here."""
+        known = {
+            "pk": self.account.pk,
+            "account_id": self.account.pk,
+            "folder_id": self.folder.pk,
+            "run_id": self.run.pk,
+            "app_name": "wagtail_mailarchive",
+            "model_name": "archivesitesettings",
+        }
+        return {name: known[name] for name in names}
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    folder = factories.folder(factories.workspace("Here"), title="Offers")
+    creator = factories.user("zoe", first_name="Zoe", last_name="Connector")
+    account = factories.account(folder, name="Secret plans", created_by=creator)
+    run = factories.fetch_run(account, RunStatus.SUCCEEDED)
+    factories.folder(factories.workspace("Elsewhere"))
+    return Scene(folder, account, run)
+
+
+def browser(who: Who, scene: Scene) -> Client:
+    """The browser of a user of that kind."""
+    if who is Who.ANONYMOUS:
+        return Client()
+    return browser_of(_user(who, scene))
+
+
+def _user(who: Who, scene: Scene) -> User:
+    here = scene.folder.get_parent()
+    elsewhere = EmailFolderPage.objects.exclude(pk=scene.folder.pk).get().get_parent()
+    if who is Who.READER:
+        return factories.user()
+    if who is Who.SUPERUSER:
+        return factories.superuser()
+    page, permissions = {
+        Who.STRANGER: (elsewhere, ("add", "change", "publish")),
+        Who.EDITOR: (here, ("add", "change")),
+        Who.PUBLISHER: (here, ("add", "change", "publish")),
+        Who.MANAGER: (here, ("add", "change", "publish")),
+    }[who]
+    user = user_with(page, *permissions)
+    if who is not Who.PUBLISHER:
+        user.groups.get().permissions.add(manage_permission().get())
+    return user
+
+
+def addresses() -> Mapping[str, list[str]]:
+    """Every named address of ours in the admin, with the names of what it takes."""
+    found = dict(_walk(get_resolver().url_patterns))
+    return {name: names for name, names in found.items() if name.startswith("mailarchive_")} | {
+        "wagtailsettings:edit": ["app_name", "model_name"]
+    }
+
+
+def _walk(
+    patterns: Sequence[URLPattern | URLResolver],
+    namespaces: tuple[str, ...] = (),
+    names: tuple[str, ...] = (),
+) -> Iterator[tuple[str, list[str]]]:
+    for each in patterns:
+        taken = (*names, *each.pattern.converters)
+        if isinstance(each, URLResolver):
+            space = (each.namespace,) if each.namespace else ()
+            yield from _walk(each.url_patterns, namespaces + space, taken)
+        elif each.name:
+            yield ":".join((*namespaces, each.name)), list(taken)
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert set(addresses()) == set(TABLE)
+
+
+@pytest.mark.parametrize("who", Who, ids=lambda who: who.value)
+def test_who_gets_in(who: Who, scene: Scene) -> None:
+    client = browser(who, scene)
+    wrong = []
+    for name, names in addresses().items():
+        rule = TABLE[name]
+        address = reverse(name, kwargs=scene.arguments(names))
+        if who in rule.allowed:
+            answer = call(client, rule.method, address)
+            if is_refusal(answer) or answer.status_code not in (200, 302):
+                wrong.append(f"{name}: kept out ({answer.status_code})")
+            continue
+        for method in ("get", "post"):
+            answer = call(client, method, address)
+            if not is_right_refusal(answer, who, name):
+                wrong.append(f"{method} {name}: {answer.status_code}")
+            if b"imap.example.org" in answer.content:
+                wrong.append(f"{method} {name}: shows the account")
+    assert not wrong
+
+
+def call(client: Client, method: str, address: str) -> HttpResponse:
+    """Call, and undo what it did."""
+    with transaction.atomic():
+        answer: HttpResponse = getattr(client, method)(address)
+        transaction.set_rollback(True)
+    return answer
+
+
+def is_refusal(answer: HttpResponse) -> bool:
+    home = reverse("wagtailadmin_home")
+    leads = answer.headers.get("Location", "")
+    return answer.status_code == 403 or "login" in leads or leads == home
+
+
+def is_right_refusal(answer: HttpResponse, who: Who, name: str) -> bool:
+    """Whether a refusal is of the kind that this user should meet there."""
+    if answer.status_code == 405:
+        return True
+    if who in (Who.ANONYMOUS, Who.READER):
+        return answer.status_code == 302 and "login" in answer.headers["Location"]
+    if name.startswith("wagtailsettings:"):
+        return is_refusal(answer)  # Wagtail's own way: back to the dashboard, with a sentence
+    return answer.status_code == 403
+
+
+@pytest.mark.parametrize("who", [Who.EDITOR, Who.PUBLISHER])
+def test_who_knows_the_folder_is_told_whom_to_ask(who: Who, scene: Scene) -> None:
+    address = reverse("mailarchive_accounts:edit", args=[scene.account.pk])
+    answer = browser(who, scene).get(address)
+    html = answer.content.decode()
+    assert answer.status_code == 403
+    assert "You may not manage mail accounts here." in html
+    assert "This account was connected by zoe; ask them." in html
+
+
+def test_who_does_not_know_the_folder_learns_nothing_of_it(scene: Scene) -> None:
+    address = reverse("mailarchive_accounts:edit", args=[scene.account.pk])
+    html = browser(Who.STRANGER, scene).get(address).content.decode()
+    assert "Ask an administrator of this site." in html
+    for told in ("zoe", "Zoe", "Secret plans", "Offers"):
+        assert told not in html
+
+
+def test_managers_see_the_accounts_of_their_own_folders_only(scene: Scene) -> None:
+    mine = factories.account(
+        EmailFolderPage.objects.exclude(pk=scene.folder.pk).get(), name="Of the others"
+    )
+    for name in ("index", "index_results"):
+        address = reverse(f"mailarchive_accounts:{name}")
+        for who, seen in (
+            (Who.STRANGER, {mine}),
+            (Who.MANAGER, {scene.account}),
+            (Who.SUPERUSER, {mine, scene.account}),
+        ):
+            html = browser(who, scene).get(address).content.decode()
+            assert {each for each in (mine, scene.account) if each.name in html} == seen
+
+
+def test_managers_see_the_fetches_of_their_own_folders_only(scene: Scene) -> None:
+    address = reverse("mailarchive_fetch_report")
+    for query in ("", "?export=csv"):
+        for who, seen in ((Who.STRANGER, False), (Who.MANAGER, True), (Who.SUPERUSER, True)):
+            answer = browser(who, scene).get(address + query)
+            body = b"".join(answer) if answer.streaming else answer.content
+            assert (b"Secret plans" in body) is seen, (who, query)
+
+
+@pytest.mark.parametrize("who", Who, ids=lambda who: who.value)
+def test_the_menu_offers_what_opens(who: Who, scene: Scene) -> None:
+    if who in (Who.ANONYMOUS, Who.READER):
+        return
+    html = browser(who, scene).get(reverse("wagtailadmin_home")).content.decode()
+    for name in ("mailarchive_accounts:index", "mailarchive_fetch_report"):
+        assert (f'"{reverse(name)}"' in html) is (who in TABLE[name].allowed), name
+
+
+def test_an_account_cannot_be_connected_to_a_folder_of_others(scene: Scene) -> None:
+    client = browser(Who.STRANGER, scene)
+    before = MailAccount.objects.count()
+    answer = client.post(reverse("mailarchive_accounts:add"), typed(scene.folder))
+    assert "You may not manage the mail accounts of this folder." in answer.content.decode()
+    assert MailAccount.objects.count() == before
+
+
+def test_an_account_cannot_be_moved_to_a_folder_of_others(scene: Scene) -> None:
+    other = EmailFolderPage.objects.exclude(pk=scene.folder.pk).get()
+    address = reverse("mailarchive_accounts:edit", args=[scene.account.pk])
+    answer = browser(Who.MANAGER, scene).post(address, typed(other))
+    assert "You may not manage the mail accounts of this folder." in answer.content.decode()
+    scene.account.refresh_from_db()
+    assert scene.account.folder_id == scene.folder.pk
+
+
+def typed(folder: EmailFolderPage) -> dict[str, Any]:
+    return {"folder": folder.pk, "name": "Mine", "email": "me@example.org", "secret": "x"}
+
+
+def test_the_permission_is_offered_to_groups_and_no_other_of_accounts_is(scene: Scene) -> None:
+    html = browser(Who.SUPERUSER, scene).get(reverse("wagtailusers_groups:add")).content.decode()
+    assert f'value="{manage_permission().get().pk}"' in html
+    assert "Can manage mail accounts" in html
+    assert "Can add mail account" not in html
