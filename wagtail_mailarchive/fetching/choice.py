@@ -1,0 +1,126 @@
+"""Which mailboxes of an account are archived.
+
+Either those that were named, or all that the server lists but Junk, Trash and Drafts. Which these
+are the server says (RFC 6154); of a kind that it does not mark, the usual names in a few languages
+count, at the top or directly below INBOX. What lies below such a mailbox goes with it.
+docs/reference/fetching.md lists the names.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+
+from ..models import MailAccount, Mailbox
+from ..models.account import POP3_MAILBOX, MailboxChoice, Protocol
+from ..sources.base import RemoteMailbox, SpecialUse
+
+_log = logging.getLogger("wagtail_mailarchive.fetching")
+
+_INBOX = "INBOX"
+_LONGEST = 500
+
+# What Gmail's own mailboxes lie below; the second where its trademark was not its own once.
+_GMAIL = ("[Gmail]/", "[Google Mail]/")
+
+_UNWANTED = {
+    SpecialUse.JUNK,
+    SpecialUse.TRASH,
+    SpecialUse.DRAFTS,
+    SpecialUse.FLAGGED,
+    SpecialUse.ALL,
+}
+_USUAL_NAMES = {
+    SpecialUse.JUNK: (
+        *("junk", "junk mail", "junk e-mail", "junk email", "junk-e-mail", "spam", "bulk"),
+        *("bulk mail", "spamverdacht", "unerwünscht", "courrier indésirable", "indésirables"),
+        *("correo no deseado", "posta indesiderata", "lixo eletrônico", "lixo eletrónico"),
+        *("ongewenste e-mail", "wiadomości-śmieci", "спам", "нежелательная почта"),
+    ),
+    SpecialUse.TRASH: (
+        *("trash", "bin", "deleted", "deleted items", "deleted messages", "papierkorb"),
+        *("gelöscht", "gelöschte elemente", "gelöschte objekte", "corbeille"),
+        *("éléments supprimés", "papelera", "elementos eliminados", "cestino", "posta eliminata"),
+        *("lixeira", "lixo", "itens excluídos", "itens eliminados", "prullenbak"),
+        *("verwijderde items", "kosz", "elementy usunięte", "корзина", "удаленные", "удалённые"),
+    ),
+    SpecialUse.DRAFTS: (
+        *("drafts", "draft", "entwürfe", "entwurf", "brouillons", "borradores", "bozze"),
+        *("rascunhos", "concepten", "wersje robocze", "kopie robocze", "черновики"),
+    ),
+}
+
+
+def mailboxes_to_archive(
+    account: MailAccount, ask: Callable[[], Sequence[RemoteMailbox]]
+) -> list[str]:
+    """Return the names of the mailboxes to archive, in the order to work on them.
+
+    Args:
+        ask: lists what the server has; called only where that matters.
+    """
+    if account.protocol == Protocol.POP3:
+        return [POP3_MAILBOX]
+    if account.mailbox_choice == MailboxChoice.NAMED:
+        return list(dict.fromkeys(account.mailboxes))
+    return all_but_unwanted(ask())
+
+
+def all_but_unwanted(listed: Sequence[RemoteMailbox]) -> list[str]:
+    """Return the names of all of `listed` but Junk, Trash, Drafts and what shows mail twice.
+
+    A mailbox marked \\Flagged or \\All shows mail that lies in another one as well. Gmail is the
+    exception: there mailboxes are labels, and mail without one is in "All Mail" only, which holds
+    neither Spam nor Trash; so it is the only one taken.
+    """
+    everything = [
+        each for each in listed if each.special_use is SpecialUse.ALL and is_gmails(each.name)
+    ]
+    if everything:
+        return [everything[0].name]
+    marked = {each.special_use for each in listed}
+    unwanted = [each.name for each in listed if _is_unwanted(each, marked)]
+    taken = [each.name for each in listed if not _is_in(each, unwanted)]
+    if not any(name.upper() == _INBOX for name in taken):
+        # It is always there (RFC 3501 section 5.1), even where it is not listed.
+        taken.insert(0, _INBOX)
+    too_long = [name for name in taken if len(name) > _LONGEST]
+    if too_long:
+        _log.warning("%s mailboxes are left out, because their names are too long", len(too_long))
+    return [name for name in dict.fromkeys(taken) if len(name) <= _LONGEST]
+
+
+def is_gmails(name: str) -> bool:
+    """Whether `name` is one of the mailboxes that Gmail makes itself."""
+    return name.startswith(_GMAIL)
+
+
+def note_choice(account: MailAccount, names: Sequence[str]) -> None:
+    """Have the ledger count the mailboxes `names` only; others keep their rows."""
+    others = Mailbox.objects.filter(account=account, is_archived=True).exclude(name__in=names)
+    others.update(is_archived=False)
+
+
+def _is_unwanted(mailbox: RemoteMailbox, marked: Collection[str]) -> bool:
+    if mailbox.special_use:
+        return mailbox.special_use in _UNWANTED
+    return any(
+        _plain(mailbox) in names for kind, names in _USUAL_NAMES.items() if kind not in marked
+    )
+
+
+def _plain(mailbox: RemoteMailbox) -> str:
+    """Return a name to compare: as one writes it in lower case, and without INBOX before it."""
+    name = unicodedata.normalize("NFC", mailbox.name).casefold()
+    return (
+        name.removeprefix(f"{_INBOX.casefold()}{mailbox.delimiter}") if mailbox.delimiter else name
+    )
+
+
+def _is_in(mailbox: RemoteMailbox, unwanted: Collection[str]) -> bool:
+    """Whether `mailbox` is one of these or lies below one."""
+    if mailbox.name in unwanted:
+        return True
+    between = mailbox.delimiter
+    return bool(between) and any(mailbox.name.startswith(name + between) for name in unwanted)
