@@ -10,25 +10,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail import hooks
 from wagtail.actions import ActionRegistry
-from wagtail.admin.menu import AdminOnlyMenuItem
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.widgets.button import Button
 from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
-from .admin import page_actions, page_hooks
+from .admin import page_actions, page_hooks, site_settings_panel
 from .admin.accounts import MailAccountViewSet
-from .admin.fetch_now import fetch_account, fetch_button_attrs, fetch_folder
+from .admin.fetch_now import (
+    fetch_account,
+    fetch_button_attrs,
+    fetch_folder,
+    may_fetch,
+    stop_fetch,
+)
+from .admin.fetch_progress import fetch_progress
 from .admin.fetch_report import FetchReportView
+from .admin.fetch_run_page import FetchRunView
+from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
-from .admin.policies import AccountPolicy
+from .admin.policies import AccountPolicy, for_managers
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
 
 # First of all: whoever asks for a policy before it is registered gets another one for good.
 register_permission_policy(MailAccount, AccountPolicy(MailAccount))
 register_permission_policy(FetchRun, AccountPolicy(FetchRun))
+site_settings_panel.register()
 
 
 def register_actions(registry: ActionRegistry) -> None:
@@ -51,18 +60,36 @@ def register_admin_urls() -> list[URLPattern]:
             fetch_account,
             name="mailarchive_fetch_account",
         ),
-        path("mailarchive/fetches/", FetchReportView.as_view(), name="mailarchive_fetch_report"),
+        path(
+            "mailarchive/folders/<int:folder_id>/progress/",
+            fetch_progress,
+            name="mailarchive_fetch_progress",
+        ),
+        path(
+            "mailarchive/fetches/",
+            for_managers(FetchReportView.as_view()),
+            name="mailarchive_fetch_report",
+        ),
         path(
             "mailarchive/fetches/results/",
-            FetchReportView.as_view(results_only=True),
+            for_managers(FetchReportView.as_view(results_only=True)),
             name="mailarchive_fetch_report_results",
+        ),
+        path(
+            "mailarchive/fetches/<int:run_id>/",
+            FetchRunView.as_view(),
+            name="mailarchive_fetch_run",
+        ),
+        path(
+            "mailarchive/fetches/<int:run_id>/stop/",
+            stop_fetch,
+            name="mailarchive_fetch_stop",
         ),
     ]
 
 
-def register_fetch_report_menu_item() -> AdminOnlyMenuItem:
-    # Errors name hosts and users of mail accounts, which only superusers manage.
-    return AdminOnlyMenuItem(
+def register_fetch_report_menu_item() -> ManagersMenuItem:
+    return ManagersMenuItem(
         gettext_lazy("Mail fetches"),
         reverse("mailarchive_fetch_report"),
         name="mailarchive-fetches",
@@ -77,7 +104,7 @@ def fetch_button(
     # In the explorer the button stands on its own, beside the breadcrumbs.
     if view_name == "index" or not isinstance(page, EmailFolderPage):
         return
-    if page.pk and page.permissions_for_user(user).can_fetch():
+    if page.pk and may_fetch(user, page):
         yield Button(
             _("Fetch new mail"),
             icon_name="mail",
@@ -109,5 +136,7 @@ hooks.register("register_actions", register_actions)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
+hooks.register("construct_reports_menu", hide_while_off)
+hooks.register("construct_settings_menu", hide_while_off)
 hooks.register("register_page_header_buttons", fetch_button)
 hooks.register("register_log_actions", register_log_actions)

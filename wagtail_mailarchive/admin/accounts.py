@@ -116,6 +116,7 @@ class MailAccountViewSet(ModelViewSet):
     name = "mailarchive_accounts"
     url_prefix = "mailarchive/accounts"
     icon = "mail"
+    menu_name = "mailarchive-accounts"
     add_to_settings_menu = True
     menu_order = 700
     copy_view_enabled = False

@@ -25,7 +25,8 @@ from wagtail.admin.widgets.button import HeaderButton
 from ..archive.search import find
 from ..fetching.condition import condition_of_folder
 from ..models import EmailMessagePage
-from .fetch_now import fetch_button_attrs
+from .fetch_now import fetch_button_attrs, may_fetch
+from .fetch_progress import region_of_folder, without_progress
 from .refusals import may_explore
 
 SEARCH_LIMIT = 500
@@ -61,6 +62,7 @@ def may_inspect(user: Any, message: EmailMessagePage) -> bool:
 
 
 class MessageIndexView(ExplorableIndexView):
+    template_name = "wagtail_mailarchive/admin/message_listing.html"
     results_template_name = "wagtail_mailarchive/admin/message_listing_results.html"
     default_ordering = "-sorted_at"
     sort_order_field = None
@@ -93,7 +95,7 @@ class MessageIndexView(ExplorableIndexView):
 
     @cached_property
     def header_buttons(self) -> list[Any]:
-        if not self.permissions.can_fetch():
+        if not may_fetch(self.request.user, self.parent_page):
             return []
         address = reverse("mailarchive_fetch_folder", args=[self.parent_page.pk])
         return [
@@ -124,9 +126,16 @@ class MessageIndexView(ExplorableIndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        context["condition"] = condition_of_folder(
-            self.parent_page, self.request.user, is_empty=not self.parent_page.numchild
+        user = self.request.user
+        condition = condition_of_folder(
+            self.parent_page, user, is_empty=not self.parent_page.numchild
         )
         context["search_limit"] = SEARCH_LIMIT
         context["media"] += Media(css={"all": ["wagtail_mailarchive/admin.css"]})
+        region = region_of_folder(self.parent_page, user)
+        if region is not None:
+            context["fetch_region"] = region
+            context["media"] += region.media
+            condition = without_progress(condition)
+        context["condition"] = condition
         return context

@@ -13,7 +13,7 @@ from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_p
 from ..conf import archive_settings
 from .permissions import FolderPermissionTester
 from .routing import RoutedPage
-from .site_settings import effective_settings
+from .site_settings import effective_settings, is_on
 
 WHO_CAN_READ = {
     "login": _(
@@ -73,6 +73,10 @@ class EmailFolderPage(RoutedPage, Page):
         # A system check tells of names that mean no page type; here they allow nothing.
         by_name = {model._meta.label_lower: model for model in get_page_models()}
         return [by_name[name.lower()] for name in names if name.lower() in by_name]
+
+    @classmethod
+    def can_create_at(cls, parent: Page) -> bool:
+        return bool(super().can_create_at(parent)) and is_on()
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> Any:

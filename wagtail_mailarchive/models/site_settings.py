@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -32,7 +32,10 @@ class ArchiveSiteSettings(BaseGenericSetting):
     Attributes:
         max_message_megabytes: MiB.
         allowed_hosts: names and networks (CIDR), one a line.
+        edit_handler: how the panel shows it; set where the admin is (`admin.site_settings_panel`).
     """
+
+    edit_handler: ClassVar[Any]
 
     is_on = models.BooleanField(
         _("Archive mail"),
