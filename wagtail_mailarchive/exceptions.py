@@ -328,6 +328,16 @@ class LeaseLost(MailArchiveError):
     template = gettext_noop("Another worker has taken over %(account)s. It goes on there.")
 
 
+class StaysForItsSize(MailArchiveError):
+    template = gettext_noop(
+        "It has %(megabytes)s MB, and the site archives messages up to %(limit)s MB."
+    )
+
+
+class LeftByLimit(MailArchiveError):
+    template = gettext_noop("It comes later, because one fetch takes at most %(limit)s messages.")
+
+
 class AccountHeld(MailArchiveError):
     """Too many logins were rejected, or somebody has to sign in again."""
 
