@@ -177,6 +177,48 @@ class OAuthNotOffered(SourceError):
     )
 
 
+class SignInNeeded(SourceError):
+    """There is no sign-in at the OAuth 2.0 provider, or the provider takes it back."""
+
+    template = gettext_noop(
+        "%(account)s has no valid sign-in at %(provider)s. Open the mail account and sign in."
+    )
+
+
+class SignInNotLasting(SourceError):
+    """The provider gave an access token for now and no refresh token."""
+
+    template = gettext_noop(
+        "%(provider)s lets %(account)s in for a short time only. Ask the site owner to have the "
+        "provider issue refresh tokens (offline access), then sign in again."
+    )
+
+
+class ProviderUnreachable(SourceError):
+    """The token endpoint was silent, overloaded or gave an answer that is none."""
+
+    template = gettext_noop(
+        "%(provider)s cannot be reached or is busy, so %(account)s is not signed in. "
+        "The next fetch tries again; so can you, in a few minutes."
+    )
+
+
+class ProviderRefused(SourceError):
+    """The token endpoint refuses the site itself: its client id, secret or scopes."""
+
+    template = gettext_noop(
+        "%(provider)s refuses to sign in %(account)s for this site. "
+        "Ask the site owner to check this provider's entry in OAUTH_PROVIDERS."
+    )
+
+
+class ProviderNotConfigured(SourceError):
+    template = gettext_noop(
+        "%(account)s signs in at “%(provider)s”, which this site does not know. Choose another "
+        "login method, or ask the site owner to configure it in OAUTH_PROVIDERS."
+    )
+
+
 class ServerBusy(SourceError):
     """The server asks to be left alone for a while.
 
