@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMonth
 from django.http import HttpRequest
+from django.utils.dates import MONTHS
+from django.utils.translation import ngettext
 
 from ..archive import month_counts, search
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
@@ -100,6 +102,17 @@ class Month:
     @property
     def key(self) -> str:
         return f"{self.year:04}-{self.month:02}"
+
+    # A large folder has hundreds of months, and tags take many times as long for these two.
+
+    @property
+    def name(self) -> str:
+        return str(MONTHS[self.month])
+
+    @property
+    def noun(self) -> str:
+        """What its number counts."""
+        return ngettext("message", "messages", self.messages)
 
 
 def parse_month(text: str) -> tuple[int, int]:
