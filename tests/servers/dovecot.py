@@ -76,6 +76,22 @@ service pop3-login {{
 """
 
 _VERSION_2_3 = """
+namespace inbox {{
+  inbox = yes
+  separator = .
+  mailbox Junk {{
+    special_use = \\Junk
+  }}
+  mailbox Trash {{
+    special_use = \\Trash
+  }}
+  mailbox Drafts {{
+    special_use = \\Drafts
+  }}
+  mailbox Sent {{
+    special_use = \\Sent
+  }}
+}}
 ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
@@ -95,6 +111,18 @@ _VERSION_2_4 = """
 namespace inbox {{
   inbox = yes
   separator = .
+  mailbox Junk {{
+    special_use = \\Junk
+  }}
+  mailbox Trash {{
+    special_use = \\Trash
+  }}
+  mailbox Drafts {{
+    special_use = \\Drafts
+  }}
+  mailbox Sent {{
+    special_use = \\Sent
+  }}
 }}
 ssl_server_cert_file = {folder}/certificate.pem
 ssl_server_key_file = {folder}/key.pem
@@ -331,14 +359,20 @@ class Dovecot:
         user: str,
         security: Security = Security.TLS,
         *,
+        protocol: str = "imap",
         host: str = "localhost",
         secret: str | None = None,
         ca_certificate: str | None = None,
     ) -> Endpoint:
-        """Return how to reach `user`'s mail over IMAP, allowed to, trusting our authority."""
+        """Return how to reach `user`'s mail, allowed to, trusting our authority.
+
+        Args:
+            protocol: "imap" or "pop3".
+        """
+        ports = {"imap": (self.imap, self.imaps), "pop3": (self.pop3, self.pop3s)}
         return Endpoint(
             host=host,
-            port=self.imaps if security is Security.TLS else self.imap,
+            port=ports[protocol][security is Security.TLS],
             security=security,
             username=user,
             secret=self._passwords[user] if secret is None else secret,

@@ -30,6 +30,7 @@ from wagtail_mailarchive.exceptions import (
     LoginUnavailable,
     MailboxNotFound,
     ProtocolError,
+    ServerBusy,
     SourceError,
     StartTLSUnavailable,
     TLSFailed,
@@ -427,7 +428,7 @@ def test_bye_instead_of_a_login() -> None:
     [
         (b"NO [NONEXISTENT] " + BANNER, [], MailboxNotFound),
         (b"NO " + BANNER, [], MailboxNotFound),
-        (b"NO [UNAVAILABLE] " + BANNER, [], SourceError),
+        (b"NO [UNAVAILABLE] " + BANNER, [], ServerBusy),
         (b"BAD " + BANNER, [], ProtocolError),
         (b"OK done", [b"3 EXISTS"], ProtocolError),
         (b"OK done", [b"3 EXISTS", b"OK [UIDVALIDITY x]"], ProtocolError),

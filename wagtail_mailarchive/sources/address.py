@@ -51,6 +51,7 @@ def connect(
     reach: Reach,
     deadline: Deadline,
     lookup: Lookup | None = None,
+    resolved: Callable[[], object] = lambda: None,
 ) -> socket.socket:
     """Connect to `host` at an address the rules of `reach` allow.
 
@@ -58,6 +59,7 @@ def connect(
 
     Args:
         lookup: answers like `socket.getaddrinfo`.
+        resolved: called when the addresses are known and allowed, before the first is tried.
 
     Raises:
         UnsafeArgument, HostNotAllowed, HostNotFound, ConnectionRefused, ConnectionTimedOut.
@@ -70,6 +72,7 @@ def connect(
         for _family, address in found:
             if not is_allowed(address, reach):
                 raise HostNotAllowed(host=host, port=port)
+    resolved()
     return _connect_first(host, port, found, deadline)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # What a short line costs us besides its bytes: list entries, objects, regular expressions.
 _LINE_OVERHEAD = 100
+_END_OF_TEXT = b"\r\n.\r\n"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Bounds:
     lines: int = 16 * 1024 * 1024
     literal: int = 64 * 1024 * 1024
     literals: int = 128 * 1024 * 1024
+
+
+def _unstuffed(found: io.BytesIO) -> bytes:
+    return found.getvalue().replace(b"\r\n..", b"\r\n.")
 
 
 class _Receiver(io.RawIOBase):
@@ -150,6 +156,55 @@ class Channel:
         if len(data) < size:
             raise ConnectionDropped(host=self.host)
         return data
+
+    def read_text(self, most: int, piece: int) -> Iterator[bytes]:
+        """Yield the lines up to a lone dot (RFC 1939 section 3), without the dots put before dots.
+
+        A line ends with CRLF and with nothing else, so that bare LF stays what it is. Whole
+        buffers are searched, because looking at each line takes many times as long.
+
+        Args:
+            most: bytes that are read at most.
+            piece: the longest piece to yield, in bytes; no shorter than what one receives.
+
+        Raises:
+            ProtocolError: there is more.
+        """
+        # The line break of the line before, so that a dot is found in the first place too.
+        held = b"\r\n"
+        unseen = len(held)
+        found = io.BytesIO()
+        end = -1
+        while end < 0:
+            more = self._reader.peek(1)
+            if not more:
+                raise ConnectionDropped(host=self.host)
+            block = held + more
+            end = block.find(_END_OF_TEXT)
+            if end >= 0:
+                self._reader.read(end + len(_END_OF_TEXT) - len(held))
+                block = block[: end + 2]
+            else:
+                self._reader.read(len(more))
+                # What may be the beginning of a dot's line waits for what follows.
+                cut = block.find(b"\r", max(0, len(block) - len(_END_OF_TEXT) + 1))
+                block, held = (block, b"") if cut < 0 else (block[:cut], block[cut:])
+            most -= len(block)
+            if most + unseen < 0:
+                raise ProtocolError(host=self.host)
+            if found.tell() and found.tell() + len(block) > piece + unseen:
+                yield _unstuffed(found)[unseen:]
+                found, unseen = io.BytesIO(), 0
+            found.write(block)
+        if text := _unstuffed(found)[unseen:]:
+            yield text
+
+    def read_lines(self) -> list[bytes]:
+        """Return the lines up to a lone dot, without their CRLF; within the limits of literals."""
+        text = b"".join(self.read_text(self.bounds.literal, self.bounds.literal))
+        if len(text) + text.count(b"\r\n") * _LINE_OVERHEAD > self.bounds.literals:
+            raise ProtocolError(host=self.host)
+        return text.split(b"\r\n")[:-1]
 
     def close(self) -> None:
         self.connection.close()

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import functools
 import imaplib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from imapclient import imap_utf7  # type: ignore[import-untyped]
 
 from wagtail_mailarchive.exceptions import (
     ConnectionDropped,
     MailboxNotFound,
-    PlaintextNotAllowed,
     ProtocolError,
+    ServerBusy,
     SourceError,
     UnsafeArgument,
 )
 
-from . import address, tls
 from .arguments import checked
 from .base import (
-    Endpoint,
     FetchedMessage,
+    MailboxCounts,
     MailboxState,
+    RemoteHeader,
     RemoteMailbox,
     RemoteMessage,
     Security,
+    Selected,
     SpecialUse,
 )
-from .channel import Bounds, Channel
-from .deadline import Deadline, Timeouts
+from .deadline import Deadline
 from .fetch_answers import Answer, received_at
-from .imap_client import NOT_NOW, BoundedIMAPClient, quoted
+from .imap_client import BoundedIMAPClient, quoted
+from .session import LONGEST_GOODBYE, MISREADINGS, Session, own_errors_only
 from .uid_sets import uid_sets
-
-_log = logging.getLogger(__name__)
 
 _WINDOW = 50_000  # UIDs per SEARCH: its answer is one line, which has a limit
 _MOST_WINDOWS = 700  # so many sequence numbers fit into one command
@@ -46,88 +44,24 @@ _DESCRIBED = 5_000  # UIDs per FETCH of sizes and dates
 _FETCHED = 1_000  # bodies per FETCH; callers ask for fewer
 _PIECE = 1024 * 1024  # bytes per partial FETCH
 _LAST_UID = 2**32 - 1
-_LONGEST_GOODBYE = 5  # seconds
 _NO_MAILBOX = {b"\\noselect", b"\\nonexistent"}
 
-# What imaplib and IMAPClient raise when an answer is not what they expect.
-_MISREADINGS = (
-    imaplib.IMAP4.error,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-P = ParamSpec("P")
-R = TypeVar("R")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_MOST_HEADER = 64 * 1024  # bytes of one message
+_SHOWN_HEADERS = f"BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]<0.{_MOST_HEADER}>"
+_HEADERS_PER_FETCH = 500
+_COUNTED = re.compile(rb"\b(MESSAGES|UNSEEN) (\d{1,10})(?=[ )])", re.IGNORECASE)
+# Capabilities that matter to an archive, now or later.
+_MATTER = {"UIDPLUS", "MOVE", "CONDSTORE", "IDLE", "SPECIAL-USE", "X-GM-EXT-1"}
 
 
-def _own_errors_only(
-    method: Callable[Concatenate[ImapSource, P], R],
-) -> Callable[Concatenate[ImapSource, P], R]:
-    """Let nothing but our own errors out of `method`, and none of what they were made of.
+class ImapSource(Session):
+    """A `base.Source` over IMAP."""
 
-    An exception keeps the frames it passed and the exceptions it replaced, and those hold
-    passwords and what the server said. So a fresh one is raised here, outside of any handler,
-    and the connection is given up, except after MailboxNotFound: that was a full answer, and
-    another mailbox may be opened.
-    """
+    misreadings = (imaplib.IMAP4.error, *MISREADINGS)
 
-    @functools.wraps(method)
-    def guarded(self: ImapSource, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        problem: SourceError
-        try:
-            return method(self, *args, **kwargs)
-        except SourceError as error:
-            problem = type(error)(**error.params)
-        except imaplib.IMAP4.abort:
-            bye = self._client is not None and "BYE" in self._client.protocol.untagged_responses
-            kind = ConnectionDropped if bye else ProtocolError
-            problem = kind(host=self.endpoint.host)
-        except _MISREADINGS as error:
-            # Its text may quote the server; its kind and place in our code are all we may keep.
-            _log.warning("%s: %s in %s", self.endpoint.host, type(error).__name__, method.__name__)
-            problem = ProtocolError(host=self.endpoint.host)
-        if not isinstance(problem, MailboxNotFound):
-            self._abandon()
-        raise problem
-
-    return guarded
-
-
-class ImapSource:
-    """A `base.Source` over IMAP.
-
-    Args:
-        endpoint: the server, the account, and where connections may go.
-        timeouts: limits of single steps.
-        until: when the whole run this connection serves must be over.
-        bounds: limits of what is accepted from the server.
-        largest: bytes of one message that `fetch_large` reads at most.
-        lookup: answers like `socket.getaddrinfo`.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        timeouts: Timeouts | None = None,
-        until: Deadline | None = None,
-        bounds: Bounds | None = None,
-        largest: int = 256 * 1024 * 1024,
-        lookup: address.Lookup | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self._timeouts = timeouts or Timeouts()
-        self._until = until or Deadline()
-        self._bounds = bounds or Bounds()
-        self._largest = largest
-        self._lookup = lookup
-        self._channel: Channel | None = None
-        self._client: BoundedIMAPClient | None = None
-        self._mailbox: MailboxState | None = None
+    _client: BoundedIMAPClient | None = None
+    _mailbox: MailboxState | None = None
 
     @property
     def commands_sent(self) -> int:
@@ -136,59 +70,61 @@ class ImapSource:
 
     # -- entering and leaving ----------------------------------------------------------------
 
-    @_own_errors_only
+    @own_errors_only
     def __enter__(self) -> Self:
-        endpoint = self.endpoint
-        checked("user name", endpoint.username)
-        checked("password", endpoint.secret)
-        if endpoint.security is Security.PLAIN and not endpoint.reach.allow_plaintext:
-            raise PlaintextNotAllowed(host=endpoint.host)
-        deadline = Deadline(self._timeouts.connect).sooner(self._until)
-        connection = address.connect(
-            endpoint.host, endpoint.port, endpoint.reach, deadline, self._lookup
-        )
-        if endpoint.security is Security.TLS:
-            connection = tls.secured(
-                connection, endpoint.host, endpoint.port, endpoint.ca_certificate, deadline
-            )
-        self._channel = Channel(connection, endpoint.host, self._timeouts, self._bounds, deadline)
-        self._client = BoundedIMAPClient(self._channel, endpoint)
+        channel, deadline = self._connect()
+        self._client = BoundedIMAPClient(channel, self.endpoint)
         protocol = self._client.protocol
-        if endpoint.security is Security.STARTTLS:
-            protocol.encrypt(deadline)
+        if self.endpoint.security is Security.STARTTLS:
+            protocol.start_tls()
+            self._encrypt(channel, deadline)
+            protocol.begin_anew()
         protocol.log_in()
-        self._channel.until = self._until
+        self._entered(channel)
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._client is not None and self._channel is not None:
-            self._channel.until = Deadline(_LONGEST_GOODBYE).sooner(self._until)
+            self._channel.until = Deadline(LONGEST_GOODBYE).sooner(self._until)
             # All that was asked for was answered; failing to say goodbye loses nothing.
-            with suppress(SourceError, *_MISREADINGS):
+            with suppress(SourceError, *self.misreadings):
                 self._client.protocol.logout()
         self._abandon()
 
     def _abandon(self) -> None:
-        """Close without a word; what was half received can never be read afterwards."""
-        if self._channel is not None:
-            self._channel.close()
+        super()._abandon()
         self._client = None
-        self._channel = None
         self._mailbox = None
 
-    def interrupt(self) -> None:
-        """Make whatever another thread waits for here fail at once; callable from any thread."""
-        channel = self._channel
-        if channel is not None:
-            channel.interrupt()
+    def _understood(self, error: Exception) -> SourceError:
+        busy = self._busy()
+        if busy is not None:
+            return busy
+        bye = self._client is not None and "BYE" in self._client.protocol.untagged_responses
+        if bye and isinstance(error, imaplib.IMAP4.abort):
+            return ConnectionDropped(host=self.endpoint.host)
+        return ProtocolError(host=self.endpoint.host)
+
+    def _busy(self) -> ServerBusy | None:
+        seconds = self._client.protocol.busy_for() if self._client else None
+        return None if seconds is None else ServerBusy(host=self.endpoint.host, seconds=seconds)
+
+    def _refused(self) -> SourceError:
+        """Return what an answer of NO means where it does not mean anything in particular."""
+        return self._busy() or SourceError(host=self.endpoint.host)
 
     # -- reading -----------------------------------------------------------------------------
 
-    @_own_errors_only
+    @property
+    def capabilities(self) -> list[str]:
+        """What the server offers of what matters to an archive, e.g. "UIDPLUS", sorted."""
+        return sorted(_MATTER.intersection(self._connected.protocol.capabilities))
+
+    @own_errors_only
     def list_mailboxes(self) -> list[RemoteMailbox]:
         """Return every mailbox that can be opened, in the server's order."""
         found = []
-        for flags, delimiter, written in self._connected.list_folders():
+        for flags, delimiter, written in self._connected.list_all():
             lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
             name = _mailbox_name(written)
             between = delimiter.decode("latin-1") if isinstance(delimiter, bytes) else ""
@@ -196,7 +132,23 @@ class ImapSource:
                 found.append(RemoteMailbox(name, _special_use(lowered), between))
         return found
 
-    @_own_errors_only
+    @own_errors_only
+    def count(self, name: str) -> MailboxCounts:
+        """Return how many messages the mailbox `name` holds, by STATUS.
+
+        Raises:
+            MailboxNotFound: it does not exist, or not for this user.
+        """
+        protocol = self._connected.protocol
+        status, said = protocol.status(_written(name), "(MESSAGES UNSEEN)")
+        if status != "OK":
+            raise self._busy() or MailboxNotFound(host=self.endpoint.host, mailbox=name)
+        # The name may be a literal, and may look like anything; what counts comes last.
+        counted = said[-1].rpartition(b"(")[2]
+        numbers = {item.upper(): int(number) for item, number in _COUNTED.findall(counted)}
+        return MailboxCounts(numbers[b"MESSAGES"], numbers.get(b"UNSEEN"))
+
+    @own_errors_only
     def open_mailbox(self, name: str) -> MailboxState:
         """Open `name` with EXAMINE, so that even \\Recent stays (RFC 3501 section 6.3.2).
 
@@ -204,15 +156,12 @@ class ImapSource:
             MailboxNotFound: it does not exist, or not for this user.
             ProtocolError: the server has no UIDVALIDITY, so its UIDs mean nothing.
         """
-        checked("mailbox name", name)
         self._mailbox = None
         protocol = self._connected.protocol
-        status, _ = protocol.select(quoted(imap_utf7.encode(name)).decode("ascii"), readonly=True)
+        status, _ = protocol.select(_written(name), readonly=True)
         said = protocol.untagged_responses
         if status != "OK":
-            if said.keys() & NOT_NOW:
-                raise SourceError(host=self.endpoint.host)
-            raise MailboxNotFound(host=self.endpoint.host, mailbox=name)
+            raise self._busy() or MailboxNotFound(host=self.endpoint.host, mailbox=name)
         uidvalidity, exists = _number(said, "UIDVALIDITY"), _number(said, "EXISTS")
         if not uidvalidity or exists is None:
             raise ProtocolError(host=self.endpoint.host)
@@ -221,6 +170,18 @@ class ImapSource:
 
     def list_uids(self) -> Iterator[list[int]]:
         """Yield every UID of the open mailbox, ascending, at most about 50,000 at a time."""
+        return self._listed(())
+
+    def select_uids(self, selection: Selected) -> Iterator[list[int]]:
+        """Yield the UIDs of the open mailbox that are selected, as `list_uids` does."""
+        criteria: tuple[str, ...] = ("UNSEEN",) if selection.unread else ()
+        if selection.since is not None:
+            day = selection.since
+            # No strftime(): its names of months are the locale's.
+            criteria += ("SINCE", f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}")
+        return self._listed(criteria)
+
+    def _listed(self, criteria: tuple[str, ...]) -> Iterator[list[int]]:
         exists = self._opened.exists
         if not exists:
             # Some servers refuse "1:*" where there is no message.
@@ -230,11 +191,11 @@ class ImapSource:
             starts += self._window_starts(exists)
         for position, start in enumerate(starts):
             following = starts[position + 1] if position + 1 < len(starts) else None
-            uids = self._search(start, following - 1 if following else None)
+            uids = self._search(start, following - 1 if following else None, criteria)
             if uids:
                 yield uids
 
-    @_own_errors_only
+    @own_errors_only
     def _window_starts(self, exists: int) -> list[int]:
         """Return UIDs above 1 that cut the mailbox into windows of about equal size.
 
@@ -245,14 +206,15 @@ class ImapSource:
         wanted = ",".join(map(str, cuts))
         status, found = self._connected.protocol.fetch_by_number(wanted, "(UID)")
         if status != "OK":
-            raise SourceError(host=self.endpoint.host)
+            raise self._refused()
         return sorted({uid for uid in found if 1 < uid <= _LAST_UID})
 
-    @_own_errors_only
-    def _search(self, first: int, last: int | None) -> list[int]:
-        status, lines = self._connected.protocol.uid("SEARCH", "UID", f"{first}:{last or '*'}")
+    @own_errors_only
+    def _search(self, first: int, last: int | None, criteria: tuple[str, ...]) -> list[int]:
+        window = f"{first}:{last or '*'}"
+        status, lines = self._connected.protocol.uid("SEARCH", "UID", window, *criteria)
         if status != "OK":
-            raise SourceError(host=self.endpoint.host)
+            raise self._refused()
         # "n:*" answers with the last UID even where it is below n (RFC 3501, 6.4.8).
         most = last or _LAST_UID
         found = {int(word) for line in lines if line for word in line.split()}
@@ -268,6 +230,18 @@ class ImapSource:
                 if uid in wanted and isinstance(size, int):
                     described[uid] = RemoteMessage(uid, size, received_at(answer))
         return [described[uid] for uid in sorted(described)]
+
+    def headers(self, uids: Sequence[int]) -> list[RemoteHeader]:
+        """Return the headers of those of `uids` that still exist, ascending by UID."""
+        found: dict[int, RemoteHeader] = {}
+        for uid_set, members in uid_sets(uids, _HEADERS_PER_FETCH):
+            wanted = set(members)
+            for answer in self._fetch(uid_set, f"(RFC822.SIZE INTERNALDATE {_SHOWN_HEADERS})"):
+                uid, size = answer[b"UID"], answer.get(b"RFC822.SIZE")
+                if uid in wanted and isinstance(size, int):
+                    header = _header(answer)
+                    found[uid] = RemoteHeader(uid, size, received_at(answer), header)
+        return [found[uid] for uid in sorted(found)]
 
     def fetch(self, uids: Iterable[int]) -> list[FetchedMessage]:
         """Return the bodies of those of `uids` that still exist, ascending by UID.
@@ -304,7 +278,7 @@ class ImapSource:
             chunks.append(piece)
             size += len(piece)
 
-    @_own_errors_only
+    @own_errors_only
     def _piece(self, uid: int, offset: int) -> tuple[bytes | None, datetime | None]:
         """Return the bytes from `offset` on, empty at the end; None if the message is gone."""
         name = b"BODY[]<%d>" % offset
@@ -324,13 +298,16 @@ class ImapSource:
             return piece, received_at(answer)
         return None, None
 
-    @_own_errors_only
+    @own_errors_only
     def _fetch(self, uid_set: str, items: str) -> list[Answer]:
         protocol = self._connected.protocol
         status, answers = protocol.fetch_by_uid(uid_set, items)
-        # NO with answers: some of the messages are gone or unreadable (RFC 2180, 4.1.2).
-        if status != "OK" and not answers and "EXPUNGEISSUED" not in protocol.untagged_responses:
-            raise SourceError(host=self.endpoint.host)
+        if status != "OK":
+            if busy := self._busy():
+                raise busy
+            # NO with answers: some of the messages are gone or unreadable (RFC 2180, 4.1.2).
+            if not answers and "EXPUNGEISSUED" not in protocol.untagged_responses:
+                raise SourceError(host=self.endpoint.host)
         return answers
 
     @property
@@ -354,6 +331,20 @@ def _mailbox_name(written: object) -> str | None:
     except (UnsafeArgument, TypeError, ValueError):
         return None
     return name
+
+
+def _written(name: str) -> str:
+    """Return a mailbox's name as it stands in a command (RFC 3501 sections 4.3, 5.1.3)."""
+    checked("mailbox name", name)
+    return quoted(imap_utf7.encode(name)).decode("ascii")
+
+
+def _header(answer: Answer) -> bytes:
+    # Servers repeat the names of the fields in their own way.
+    for name, value in answer.items():
+        if name.startswith(b"BODY[HEADER.FIELDS") and isinstance(value, bytes):
+            return value[:_MOST_HEADER]
+    return b""
 
 
 def _special_use(lowered: set[bytes]) -> SpecialUse:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import imaplib
 import socket as sockets
+from binascii import b2a_base64
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]
@@ -16,26 +18,40 @@ from wagtail_mailarchive.exceptions import (
     ConnectionDropped,
     LoginRejected,
     LoginUnavailable,
+    OAuthNotOffered,
+    SourceError,
     StartTLSUnavailable,
+    TokenRejected,
 )
 
 from .arguments import checked
+from .base import Login
 from .channel import Channel
 from .fetch_answers import Answer, answers
-from .tls import secured
+from .hints import SHORTEST, seconds_to_wait
+from .xoauth2 import initial_response
 
 if TYPE_CHECKING:
     from .base import Endpoint
-    from .deadline import Deadline
-
-
-# Response codes that mean "not now" rather than "not you" (RFC 5530, and THROTTLED of Yahoo).
-NOT_NOW = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "THROTTLED"})
 
 
 def quoted(value: bytes) -> bytes:
     """Return `value` as a quoted string (RFC 3501 section 4.3)."""
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def _encoded(response: bytes) -> bytes:
+    return b2a_base64(response, newline=False)
+
+
+class _Answers:
+    """Answers the challenges of AUTHENTICATE, whatever they say; after the last with nothing."""
+
+    def __init__(self, *encoded: bytes) -> None:
+        self._left = deque(encoded)
+
+    def next(self, challenge: bytes) -> bytes:
+        return self._left.popleft() if self._left else b""
 
 
 class BoundedIMAP4(imaplib.IMAP4):
@@ -45,6 +61,7 @@ class BoundedIMAP4(imaplib.IMAP4):
 
     def __init__(self, channel: Channel, endpoint: Endpoint) -> None:
         self.channel = channel
+        self._refusal: list[Any] = []
         self.endpoint = endpoint
         super().__init__(endpoint.host)
 
@@ -76,9 +93,25 @@ class BoundedIMAP4(imaplib.IMAP4):
         # Whatever came unasked since the last command answers nothing: FETCH without a UID,
         # say, or the first half of a literal.
         self.untagged_responses = {}
+        self._refusal = []
         self.channel.begin()
         tag: bytes = super()._command(name, *args)  # type: ignore[misc]
         return tag
+
+    def _get_tagged_response(self, tag: bytes, expect_bye: bool = False) -> Any:
+        status, words = super()._get_tagged_response(tag, expect_bye)  # type: ignore[misc]
+        if status != "OK":
+            self._refusal = words
+        return status, words
+
+    def busy_for(self) -> int | None:
+        """Return how many seconds the last refusal asks us to wait, None if it does not."""
+        said = self.untagged_responses
+        words = [
+            *self._refusal,
+            *(word for kind in ("NO", "BAD", "BYE") for word in said.get(kind, ())),
+        ]
+        return seconds_to_wait(word for word in words if isinstance(word, bytes))
 
     def _connect(self) -> None:
         try:
@@ -90,7 +123,11 @@ class BoundedIMAP4(imaplib.IMAP4):
             raise self._not_now() from None
 
     def _not_now(self) -> LoginUnavailable:
-        return LoginUnavailable(host=self.endpoint.host, username=self.endpoint.username)
+        return LoginUnavailable(
+            host=self.endpoint.host,
+            username=self.endpoint.username,
+            seconds=self.busy_for() or SHORTEST,
+        )
 
     def _get_capabilities(self) -> None:
         """Take the capabilities from what was just said, or ask for them (RFC 3501, 7.2.1)."""
@@ -108,61 +145,71 @@ class BoundedIMAP4(imaplib.IMAP4):
     def _log(self, line: str) -> None:
         """Keep nothing: imaplib would hold the last ten lines, written out, of up to 1 MiB each."""
 
-    def encrypt(self, deadline: Deadline) -> None:
-        """STARTTLS (RFC 3501 section 6.2.1); nothing said before it counts afterwards.
+    def start_tls(self) -> None:
+        """STARTTLS (RFC 3501 section 6.2.1), up to where the server agrees.
 
         Raises:
-            StartTLSUnavailable, ProtocolError, and what `tls.secured` raises.
+            StartTLSUnavailable.
         """
-        endpoint = self.endpoint
         if "STARTTLS" not in self.capabilities:
-            raise StartTLSUnavailable(host=endpoint.host)
+            raise StartTLSUnavailable(host=self.endpoint.host)
         status, _ = self._simple_command("STARTTLS")
         if status != "OK":
-            raise StartTLSUnavailable(host=endpoint.host)
-        self.channel.refuse_leftovers()
-        encrypted = secured(
-            self.channel.connection,
-            endpoint.host,
-            endpoint.port,
-            endpoint.ca_certificate,
-            deadline,
-        )
-        self.channel.replace(encrypted)
-        self.sock = encrypted
+            raise StartTLSUnavailable(host=self.endpoint.host)
+
+    def begin_anew(self) -> None:
+        """Forget all that was said before the channel was encrypted."""
+        self.sock = self.channel.connection
         self.untagged_responses = {}
         self._get_capabilities()
 
     def log_in(self) -> None:
-        """Send the credentials: AUTHENTICATE PLAIN (RFC 4616) where it is offered, because it
-        has a way to write passwords outside ASCII; else LOGIN, with the password as a literal.
+        """Send the credentials.
 
         Raises:
-            UnsafeArgument, LoginRejected, LoginUnavailable.
+            UnsafeArgument, LoginRejected, TokenRejected, OAuthNotOffered, LoginUnavailable.
         """
-        user = checked("user name", self.endpoint.username)
-        password = checked("password", self.endpoint.secret)
-        if "AUTH=PLAIN" not in self.capabilities and "LOGINDISABLED" in self.capabilities:
-            raise self._not_now()
+        with_token = self.endpoint.login is Login.OAUTH2
         try:
-            if "AUTH=PLAIN" in self.capabilities:
-                self.authenticate("PLAIN", lambda _challenge: b"\0".join((b"", user, password)))
-            else:
-                self.literal = password  # type: ignore[assignment]
-                status, _ = self._simple_command("LOGIN", quoted(user))
-                if status != "OK":
-                    raise self.error(status)
+            status = self._send_token() if with_token else self._send_password()
+            if status != "OK":
+                raise self.error(status)
         except (self.abort, ConnectionDropped):
             if "BYE" in self.untagged_responses:
                 raise self._not_now() from None
             raise
         except self.error:
-            if self.untagged_responses.keys() & NOT_NOW:
+            if self.busy_for() is not None:
                 raise self._not_now() from None
-            raise LoginRejected(host=self.endpoint.host, username=self.endpoint.username) from None
+            rejected: type[SourceError] = TokenRejected if with_token else LoginRejected
+            raise rejected(host=self.endpoint.host, username=self.endpoint.username) from None
         self.state = "AUTH"
         # What a server offers may change by the login (RFC 3501 section 6.2.2).
         self._get_capabilities()
+
+    def _send_password(self) -> Any:
+        """AUTHENTICATE PLAIN (RFC 4616) where it is offered, because it has a way to write
+        passwords outside ASCII; else LOGIN, with the password as a literal.
+        """
+        user = checked("user name", self.endpoint.username)
+        password = checked("password", self.endpoint.secret)
+        if "AUTH=PLAIN" in self.capabilities:
+            response = b"\0".join((b"", user, password))
+            self.literal = _Answers(_encoded(response)).next  # type: ignore[assignment]
+            return self._simple_command("AUTHENTICATE", "PLAIN")[0]
+        if "LOGINDISABLED" in self.capabilities:
+            raise self._not_now()
+        self.literal = password  # type: ignore[assignment]
+        return self._simple_command("LOGIN", quoted(user))[0]
+
+    def _send_token(self) -> Any:
+        """AUTHENTICATE XOAUTH2, in one go where the server takes that (RFC 4959)."""
+        if "AUTH=XOAUTH2" not in self.capabilities:
+            raise OAuthNotOffered(host=self.endpoint.host)
+        response = _encoded(initial_response(self.endpoint))
+        at_once = (response.decode("ascii"),) if "SASL-IR" in self.capabilities else ()
+        self.literal = _Answers(*(() if at_once else (response,))).next  # type: ignore[assignment]
+        return self._simple_command("AUTHENTICATE", "XOAUTH2", *at_once)[0]
 
     def fetch_by_number(self, numbers: str, items: str) -> tuple[str, list[int]]:
         """Return the status and the UIDs answered for sequence numbers."""
@@ -208,3 +255,18 @@ class BoundedIMAPClient(IMAPClient):
     @property
     def protocol(self) -> BoundedIMAP4:
         return self._imap
+
+    def list_all(self) -> list[tuple[tuple[bytes, ...], bytes | None, Any]]:
+        """Return flags, delimiter and name as written of all that LIST tells.
+
+        What mailboxes are for is asked for where that can be asked (RFC 6154 section 2); others
+        tell it unasked.
+        """
+        protocol = self._imap
+        can_be_asked = {"SPECIAL-USE", "LIST-EXTENDED"} <= set(protocol.capabilities)
+        asked = ("RETURN", "(SPECIAL-USE)") if can_be_asked else ()
+        status, words = protocol._simple_command("LIST", '""', '"*"', *asked)
+        self._checkok("LIST", status, words)
+        found: list[tuple[tuple[bytes, ...], bytes | None, Any]]
+        found = self._proc_folder_list(protocol.untagged_responses.pop("LIST", []))
+        return found
