@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from ..exceptions import (
 from ..models import MailAccount, Trial, TrialKind, TrialStatus, WorkerHeartbeat
 from ..models.account import POP3_MAILBOX, MailboxChoice, Protocol
 from ..sources.base import Endpoint
-from ..sources.probe import Probe, Step, probe
+from ..sources.probe import STEPS, Probe, Step, StepOutcome, probe
 from . import states
 from .credentials import endpoint_of
 from .dry_run import dry_run
@@ -50,7 +50,6 @@ _MOST_BY_ALL, _EVERYBODYS_TIME = 30, timedelta(minutes=1)
 _LOST_AFTER = timedelta(minutes=15)
 _KEPT = timedelta(days=7)
 
-STEPS = ("resolve", "connect", "tls", "login", "capabilities", "mailboxes", "messages")
 # What a test is about; one passed with other values says nothing about the account.
 _TESTED = (
     *("protocol", "security", "tls_minimum", "host", "port", "ca_certificate"),
@@ -141,7 +140,9 @@ def tidy() -> None:
 
 def failed_test(at: str, error: MailArchiveError) -> dict[str, Any]:
     """Return the result of a test that ended at the step named `at`."""
-    steps = [_step(name, "failed" if name == at else "skipped") for name in STEPS]
+    steps = [
+        _step(name, StepOutcome.FAILED if name == at else StepOutcome.SKIPPED) for name in STEPS
+    ]
     steps[STEPS.index(at)] |= {"code": error.code, "params": error.params}
     return {"passed": False, "steps": steps, "mailboxes": []}
 
@@ -185,10 +186,10 @@ def _note_passed(account: MailAccount) -> None:
 def _told(found: Probe) -> dict[str, Any]:
     """Return what was found as a trial's result: no secret and none of the server's words."""
     return {
-        "passed": not any(step.outcome == "failed" for step in found.steps),
+        "passed": found.passed,
         "steps": [_told_step(step) for step in found.steps],
         "mailboxes": [
-            {"name": mailbox.name, "special_use": mailbox.special_use}
+            {"name": mailbox.name, "special_use": mailbox.special_use.value}
             for mailbox in found.mailboxes
         ],
     }
@@ -201,8 +202,8 @@ def _told_step(step: Step) -> dict[str, Any]:
     return told
 
 
-def _step(name: str, outcome: str) -> dict[str, Any]:
-    return {"name": name, "outcome": outcome, "code": "", "params": {}, "facts": {}}
+def _step(name: str, outcome: StepOutcome) -> dict[str, Any]:
+    return {"name": name, "outcome": outcome.value, "code": "", "params": {}, "facts": {}}
 
 
 def _finish(trial_id: int, result: dict[str, Any]) -> None:
