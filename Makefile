@@ -25,6 +25,7 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
+	@scripts/axe.sh
 	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
 	@echo "The rooms that write and search, on PostgreSQL:"
 	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/fetching tests/models \

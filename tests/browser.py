@@ -1,0 +1,53 @@
+"""Chromium for browser tests, and tabs in which somebody is signed in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(django_db_setup: None) -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path, "These tests need Debian's chromium: apt-get install chromium"
+    contents = getattr(connection, "_test_serialized_contents", None)
+    with sync_playwright() as playwright:
+        # Playwright's loop is another context, in which Django opens another connection; that one
+        # has to know, too, what to put back after each test.
+        connection._test_serialized_contents = contents  # type: ignore[attr-defined]
+        # Playwright's loop makes Django believe that it is called from asynchronous code.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def tab_of(chromium: Browser, live_server: Any) -> Iterator[Callable[..., Page]]:
+    """`tab_of(user)` opens a tab in which `user` is signed in; options go to its context."""
+    contexts: list[BrowserContext] = []
+
+    def open_tab(user: User, **options: Any) -> Page:
+        client = Client()
+        client.force_login(user)
+        given = {"viewport": {"width": 1280, "height": 900}, "base_url": live_server.url}
+        context = chromium.new_context(**(given | options))
+        contexts.append(context)
+        name = settings.SESSION_COOKIE_NAME
+        value = client.cookies[name].value
+        context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+        return context.new_page()
+
+    yield open_tab
+    for context in contexts:
+        context.close()
