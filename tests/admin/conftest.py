@@ -12,6 +12,7 @@ from wagtail.models import APIToken, GroupPagePermission, Page, Revision
 
 from tests import factories
 from wagtail_mailarchive.models import EmailMessagePage
+from wagtail_mailarchive.models.permissions import manage_permission
 
 
 @pytest.fixture
@@ -73,3 +74,10 @@ def state_of(message: EmailMessagePage) -> list[Any]:
         list(Revision.objects.order_by("pk").values_list("pk", "object_id")),
         message.original.sha256,
     ]
+
+
+def manager_of(page: Page) -> User:
+    """A user who may publish at and below `page` and manages the mail accounts there."""
+    user = user_with(page, "add", "change", "publish")
+    user.groups.get().permissions.add(manage_permission().get())
+    return user
