@@ -38,16 +38,17 @@ class Report:
             return f"{name}: another worker is fetching it now."
         if self.failed:
             return f"{name}: {run.error}"
-        if run.status == RunStatus.STOPPED:
-            return f"{name}: stopped, it is switched off."
         counts = [
             (run.archived, "archived"),
             (run.duplicates, "already here"),
+            (run.excluded, "not selected"),
             (run.quarantined, "quarantined"),
             (run.too_large, "too large"),
             (run.waiting, "waiting"),
         ]
         told = ", ".join(f"{number} {word}" for number, word in counts if number)
+        if run.status == RunStatus.STOPPED:
+            return f"{name}: stopped or switched off; {told or 'nothing new'}."
         end = "" if run.adds_up else " The ledger does not add up; see the log."
         return f"{name}: {told or 'nothing new'} ({run.on_server} on the server).{end}"
 

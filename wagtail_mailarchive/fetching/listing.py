@@ -31,16 +31,16 @@ def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> Mailbox
     counts, again and again, no message is taken to be gone, and its count stands, so that the
     ledger does not add up.
     """
-    state = _open(source, mailbox, lease)
+    state = open_mailbox(source, mailbox, lease)
     if _is_unchanged(state, mailbox):
         return state
     for _ in range(_ATTEMPTS):
         if mailbox.uidvalidity != state.uidvalidity:
-            _forget_uids(mailbox, state.uidvalidity, lease)
+            forget_uids(mailbox, state.uidvalidity, lease)
         listed, gone = _list(source, state, mailbox, lease)
         if listed == state.exists:
             break
-        counted = _open(source, mailbox, lease)
+        counted = open_mailbox(source, mailbox, lease)
         agrees = counted.uidvalidity == state.uidvalidity and counted.exists == listed
         state = counted
         if agrees:
@@ -53,13 +53,13 @@ def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> Mailbox
             state.exists,
         )
         # Without UIDNEXT the next fetch lists again.
-        _save(mailbox, replace(state, uidnext=None), lease, gone=[])
+        note_listing(mailbox, replace(state, uidnext=None), lease, gone=[])
         return state
-    _save(mailbox, state, lease, gone=gone)
+    note_listing(mailbox, state, lease, gone=gone)
     return state
 
 
-def _open(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
+def open_mailbox(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
     return meanwhile(
         lambda: source.open_mailbox(mailbox.name),
         idle=lease.renew,
@@ -89,7 +89,10 @@ def _list(
     return listed, [*gone, *beyond.values_list("uid", flat=True)]
 
 
-def _save(mailbox: Mailbox, state: MailboxState, lease: HeldLease, *, gone: Sequence[int]) -> None:
+def note_listing(
+    mailbox: Mailbox, state: MailboxState, lease: HeldLease, *, gone: Sequence[int]
+) -> None:
+    """Keep what the server counts, and that the UIDs `gone` are not there any more."""
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     with transaction.atomic():
         lease.renew()
@@ -110,7 +113,7 @@ def _is_unchanged(state: MailboxState, mailbox: Mailbox) -> bool:
     )
 
 
-def _forget_uids(mailbox: Mailbox, uidvalidity: int, lease: HeldLease) -> None:
+def forget_uids(mailbox: Mailbox, uidvalidity: int, lease: HeldLease) -> None:
     """UIDVALIDITY changed: no old UID names a message any more (RFC 3501 section 2.3.1.1).
 
     What was archived stays archived; its bytes are known by hash when they come again.

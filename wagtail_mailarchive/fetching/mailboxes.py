@@ -16,19 +16,33 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
-from ..archive.writer import Writer
+from ..archive.writer import Incoming, Writer
 from ..exceptions import MailboxNotFound, MessageNotGiven, SourceError
 from ..mime.process import ParserProcess
 from ..models import FetchRun, MailAccount, Mailbox, Outcome
-from ..models.site_settings import effective_settings
-from ..sources.base import Source
+from ..models.account import Protocol
+from ..models.site_settings import effective_settings, is_on
+from ..sources.base import RemoteMailbox, Source
 from ..sources.deadline import Deadline
-from ..sources.imap import ImapSource
-from .lease import HeldLease
-from .listing import update_ledger
+from ..sources.open import open_source
+from ..sources.pop3 import Pop3Source
+from . import listing, maildrop
+from .ahead import meanwhile
+from .choice import mailboxes_to_archive, note_choice
+from .credentials import endpoint_of
+from .health import note_certificate
+from .lease import RENEW_EVERY, HeldLease
 from .pipeline import Batch, ReadingFailed, batches
-from .tally import on_server
-from .waiting import Waiting, leave_too_large, note_failure, wait_again, waiting
+from .selection import criteria, select
+from .tally import on_server, waits
+from .waiting import (
+    Waiting,
+    leave_too_large,
+    left_of_limit,
+    note_failure,
+    wait_again,
+    waiting,
+)
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -49,8 +63,8 @@ class TimeIsUp(Exception):
     """The task has to end; the run goes on in the next one."""
 
 
-class SwitchedOff(Exception):
-    """The account was switched off meanwhile."""
+class Unwanted(Exception):
+    """Somebody stopped the run, or switched the account or the site off."""
 
 
 class Pass:
@@ -85,20 +99,53 @@ class Pass:
         """Fetch what waits in all mailboxes.
 
         Raises:
-            TimeIsUp, SwitchedOff, MailArchiveError: what was committed stays.
+            TimeIsUp, Unwanted, MailArchiveError: what was committed stays.
         """
-        if not self._account.enabled:
-            raise SwitchedOff
-        todo = deque(self._account.mailboxes)
+        self._go_on()
+        todo: deque[str] | None = None
         with ParserProcess() as parser:
-            while todo:
+            while todo is None or todo:
                 # More than one connection only where the server fails at messages.
-                endpoint = self._account.endpoint()
-                with ImapSource(endpoint, until=self._until, largest=self._limit) as source:
-                    self._work_through(todo, source, parser)
+                is_over = False
+                with self._connection() as source:
+                    try:
+                        if todo is None:
+                            todo = self._choose(source)
+                        self._work_through(todo, source, parser)
+                    except TimeIsUp:
+                        # Nothing failed, and all that was read is committed. So the connection
+                        # ends in peace, which to some POP3 servers means that it was read.
+                        is_over = True
+                if is_over:
+                    raise TimeIsUp
         if self._missing is not None:
             # Said only now: the account's other mailboxes do not suffer for it.
             raise self._missing
+
+    def _connection(self) -> Source:
+        return open_source(
+            endpoint_of(self._account),
+            self._account.protocol,
+            until=self._until,
+            largest=self._limit,
+        )
+
+    def _choose(self, source: Source) -> deque[str]:
+        note_certificate(self._account.pk, source.certificate_expires_at)
+
+        def ask() -> Sequence[RemoteMailbox]:
+            return meanwhile(
+                source.list_mailboxes,
+                idle=self._lease.renew,
+                every=RENEW_EVERY,
+                wake=source.interrupt,
+            )
+
+        names = mailboxes_to_archive(self._account, ask)
+        with transaction.atomic():
+            self._lease.renew()
+            note_choice(self._account, names)
+        return deque(names)
 
     def _work_through(self, todo: deque[str], source: Source, parser: ParserProcess) -> None:
         """Work on mailboxes until none is left or the connection is of no use any more."""
@@ -110,6 +157,8 @@ class Pass:
             except ReadingFailed:
                 return
             todo.popleft()
+            if todo:
+                self._go_on()
 
     def _work_on_mailbox(self, source: Source, parser: ParserProcess, name: str) -> None:
         with transaction.atomic():
@@ -117,21 +166,39 @@ class Pass:
             FetchRun.objects.filter(pk=self._run.pk).update(current_mailbox=name)
             # An account that was given another folder archives there from now on.
             mailbox, _ = Mailbox.objects.update_or_create(
-                account=self._account, name=name, defaults={"folder_id": self._account.folder_id}
+                account=self._account,
+                name=name,
+                defaults={"folder_id": self._account.folder_id, "is_archived": True},
             )
-        uidvalidity = update_ledger(source, mailbox, self._lease).uidvalidity
+        uidvalidity = self._list(source, mailbox)
         # Again as long as there are messages that were asked for in company only.
         while (todo := self._todo(mailbox, uidvalidity)).uids:
             self._read(source, parser, mailbox, uidvalidity, todo)
 
+    def _list(self, source: Source, mailbox: Mailbox) -> int:
+        """Bring the ledger up to date with a mailbox; return its UIDVALIDITY."""
+        if isinstance(source, Pop3Source):
+            state = maildrop.update_ledger(source, mailbox, self._lease, run_id=self._run.pk)
+        else:
+            state = listing.update_ledger(source, mailbox, self._lease)
+        with transaction.atomic():
+            self._lease.renew()
+            wait_again(mailbox, state.uidvalidity, limit=self._limit)
+        wanted = criteria(self._account, mailbox.name)
+        excluded = select(source, mailbox, state.uidvalidity, wanted, self._lease)
+        if excluded:
+            with transaction.atomic():
+                self._lease.renew()
+                self._count(Counter({Outcome.EXCLUDED: excluded}), 0)
+        return state.uidvalidity
+
     def _todo(self, mailbox: Mailbox, uidvalidity: int) -> Waiting:
         with transaction.atomic():
             self._lease.renew()
-            wait_again(mailbox, uidvalidity, limit=self._limit)
-            todo = waiting(mailbox, uidvalidity, run_id=self._run.pk)
-            FetchRun.objects.filter(pk=self._run.pk).update(
-                waiting=len(todo.uids), on_server=on_server(self._account)
-            )
+            run = FetchRun.objects.filter(pk=self._run.pk)
+            most = left_of_limit(run.get(), self._account)
+            todo = waiting(mailbox, uidvalidity, run_id=self._run.pk, most=most)
+            run.update(waiting=waits(self._account), on_server=on_server(self._account))
         return todo
 
     def _read(
@@ -182,14 +249,35 @@ class Pass:
             # Gone meanwhile, as the next listing will show; or the server does not want to.
             error = MessageNotGiven(host=self._account.host)
             self._note(mailbox, uidvalidity, batch.missing, error, alone=batch.is_alone)
-        writer.write(batch.incoming)
+        writer.write(self._unknown(mailbox, uidvalidity, batch.incoming))
         if batch.incoming:
             self._failures = 0
         self._after_batch(self._run)
-        if not MailAccount.objects.filter(pk=self._account.pk, enabled=True).exists():
-            # If it was deleted, then its lease as well, and that ends the run.
+        self._go_on()
+
+    def _unknown(
+        self, mailbox: Mailbox, uidvalidity: int, incoming: Sequence[Incoming]
+    ) -> Sequence[Incoming]:
+        """Return what the ledger does not know under another name."""
+        if self._account.protocol != Protocol.POP3 or not incoming:
+            return incoming
+        with transaction.atomic():
             self._lease.renew()
-            raise SwitchedOff
+            known = maildrop.take_up_again(mailbox, uidvalidity, incoming)
+            if not known:
+                return incoming
+            size = sum(each.original.size for each in known)
+            self._count(Counter({Outcome.DUPLICATE: len(known)}), size)
+        uids = {each.uid for each in known}
+        return [each for each in incoming if each.uid not in uids]
+
+    def _go_on(self) -> None:
+        """Raise Unwanted if nobody wants the rest of the run."""
+        run = FetchRun.objects.filter(pk=self._run.pk, stop_requested=False, account__enabled=True)
+        if not run.exists() or not is_on():
+            # If the account was deleted, then its lease as well, and that ends the run.
+            self._lease.renew()
+            raise Unwanted
 
     def _note_failure(self, mailbox: Mailbox, uidvalidity: int, failed: ReadingFailed) -> None:
         """Note at what the server failed.

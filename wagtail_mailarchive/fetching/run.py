@@ -22,9 +22,9 @@ from ..sources.deadline import Deadline
 from . import lease as leases
 from .health import note_end
 from .lease import HeldLease
-from .mailboxes import Pass, SwitchedOff, TimeIsUp
+from .mailboxes import Pass, TimeIsUp, Unwanted
 from .schedule import stop_orphans
-from .tally import tally
+from .tally import Tally, tally
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -92,7 +92,8 @@ def _work(
         LeaseLost: the run is another worker's now, and nothing was noted.
     """
     try:
-        _start(run, held)
+        if not _start(run, held):
+            return Verdict.FINISHED
         until = Deadline(seconds + GRACE_SECONDS)
         Pass(run, account, held, seconds, until, after_batch).work()
     except LeaseLost:
@@ -101,29 +102,30 @@ def _work(
         # Queued again by whoever called; the date keeps the schedule from doing so as well.
         _note(run, held, status=RunStatus.QUEUED, queued_at=timezone.now())
         return Verdict.CONTINUES
-    except SwitchedOff:
-        _end(run, held, RunStatus.STOPPED)
+    except Unwanted:
+        _end(run, account, held, RunStatus.STOPPED)
     except MailArchiveError as error:
         logger.warning("Run %s of account %s failed: %s", run.pk, account.pk, error)
-        _fail(run, held, error)
+        _fail(run, account, held, error)
     except Exception:
-        _fail(run, held, UnexpectedFetchError(account=account.name))
+        _fail(run, account, held, UnexpectedFetchError(account=account.name))
         raise
     else:
         _succeed(run, account, held)
     return Verdict.FINISHED
 
 
-def _start(run: FetchRun, held: HeldLease) -> None:
+def _start(run: FetchRun, held: HeldLease) -> bool:
+    """Note that the run is worked on; False if it was stopped before."""
     with transaction.atomic():
         held.renew()
-        mine = FetchRun.objects.filter(pk=run.pk)
+        mine = FetchRun.objects.filter(pk=run.pk, status__in=ACTIVE)
         mine.filter(started_at=None).update(started_at=timezone.now())
-        mine.update(status=RunStatus.RUNNING)
+        return bool(mine.update(status=RunStatus.RUNNING))
 
 
 def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
-    counted = tally(account)
+    counted = _end(run, account, held, RunStatus.SUCCEEDED)
     if not counted.adds_up:
         logger.warning(
             "Run %s: account %s holds %s messages, the ledger %s",
@@ -132,14 +134,6 @@ def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
             counted.on_server,
             sum(counted.by_outcome.values()),
         )
-    _end(
-        run,
-        held,
-        RunStatus.SUCCEEDED,
-        on_server=counted.on_server,
-        waiting=counted.waiting,
-        adds_up=counted.adds_up,
-    )
     run.refresh_from_db()
     if run.archived:
         log(
@@ -150,14 +144,32 @@ def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
         )
 
 
-def _fail(run: FetchRun, held: HeldLease, error: MailArchiveError) -> None:
-    _end(run, held, RunStatus.FAILED, error_code=error.code, error_params=error.params)
+def _fail(run: FetchRun, account: MailAccount, held: HeldLease, error: MailArchiveError) -> None:
+    values = {"error_code": error.code, "error_params": error.params}
+    _end(run, account, held, RunStatus.FAILED, **values)
 
 
-def _end(run: FetchRun, held: HeldLease, status: RunStatus, **values: object) -> None:
+def _end(
+    run: FetchRun, account: MailAccount, held: HeldLease, status: RunStatus, **values: object
+) -> Tally:
+    """Note how the run ended and what the ledger holds by now; return the latter."""
+    counted = tally(account)
+    if status == RunStatus.SUCCEEDED:
+        # After another end not every mailbox was listed, so nothing has to add up.
+        values["adds_up"] = counted.adds_up
     with transaction.atomic():
-        _note(run, held, status=status, finished_at=timezone.now(), current_mailbox="", **values)
+        _note(
+            run,
+            held,
+            status=status,
+            finished_at=timezone.now(),
+            current_mailbox="",
+            on_server=counted.on_server,
+            waiting=counted.waiting,
+            **values,
+        )
         note_end(run)
+    return counted
 
 
 def _note(run: FetchRun, held: HeldLease, **values: object) -> None:

@@ -51,6 +51,13 @@ def on_server(account: MailAccount) -> int:
     return _mailboxes(account).aggregate(total=Sum("exists"))["total"] or 0
 
 
+def waits(account: MailAccount) -> int:
+    """Return how many messages of `account`'s mailboxes are still to be fetched."""
+    return LedgerEntry.objects.filter(
+        mailbox__in=_mailboxes(account), presence=Presence.PRESENT, outcome=Outcome.WAITING
+    ).count()
+
+
 def _mailboxes(account: MailAccount) -> QuerySet[Mailbox]:
-    """Return those that are archived now; others may have been before."""
-    return Mailbox.objects.filter(account=account, name__in=account.mailboxes)
+    """Return those that the last run took; others may have been archived before."""
+    return Mailbox.objects.filter(account=account, is_archived=True)

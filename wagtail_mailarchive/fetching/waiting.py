@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from ..archive.dates import showable
 from ..exceptions import MailArchiveError
-from ..models import LedgerEntry, Mailbox, Outcome, Presence
+from ..models import FetchRun, LedgerEntry, MailAccount, Mailbox, Outcome, Presence
+from ..models.account import Protocol
 from ..sources.base import RemoteMessage
 
 _UIDS_PER_STATEMENT = 500
@@ -34,13 +35,17 @@ class Waiting:
     alone: Collection[int]
 
 
-def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int) -> Waiting:
-    """Return what `run_id` still has to fetch: not what it failed at already."""
+def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int, most: int | None = None) -> Waiting:
+    """Return what `run_id` still has to fetch: not what it failed at already.
+
+    Args:
+        most: how many at most, the oldest; None for all.
+    """
     rows = (
         _entries(mailbox, uidvalidity, Outcome.WAITING)
         .exclude(failed_in=run_id)
         .order_by(F("failed_in").asc(nulls_first=True), "uid")
-        .values_list("uid", "reason_code")
+        .values_list("uid", "reason_code")[:most]
     )
     uids, alone = [], set()
     for uid, reason in rows.iterator(chunk_size=5_000):
@@ -48,6 +53,20 @@ def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int) -> Waiting:
         if reason:
             alone.add(uid)
     return Waiting(uids, alone)
+
+
+def left_of_limit(run: FetchRun, account: MailAccount) -> int | None:
+    """Return how many messages `run` may still fetch; None for any number.
+
+    Where POP3 servers do not name messages for good, much is read only to find that it is here.
+    If that counted, such a run would never reach what is behind it.
+    """
+    if account.message_limit is None:
+        return None
+    fetched = run.archived + run.quarantined + run.erased
+    if account.protocol == Protocol.IMAP:
+        fetched += run.duplicates
+    return max(0, account.message_limit - fetched)
 
 
 def wait_again(mailbox: Mailbox, uidvalidity: int, *, limit: int) -> None:

@@ -1,0 +1,124 @@
+"""What is in a POP3 maildrop, compared with the ledger.
+
+POP3 numbers messages anew in each session. What tells them apart for good is their unique-id
+(RFC 1939 section 7), so the ledger keeps that, and its UIDs are numbers of our own. Some servers
+give no unique-id or another one each time; then everything is read again and found by its bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Max
+
+from ..archive.writer import Incoming
+from ..models import LedgerEntry, Mailbox, Presence
+from ..sources.base import MailboxState
+from ..sources.pop3 import Pop3Source
+from .ahead import meanwhile
+from .lease import RENEW_EVERY, HeldLease
+from .listing import forget_uids, note_listing, open_mailbox
+
+_log = logging.getLogger("wagtail_mailarchive.fetching")
+
+_ROWS_PER_STATEMENT = 5_000
+_UNNAMED = "unnamed "  # no unique-id has a space in it
+
+
+def update_ledger(
+    source: Pop3Source, mailbox: Mailbox, lease: HeldLease, *, run_id: int
+) -> MailboxState:
+    """Open the maildrop and bring the ledger's presence up to date with it.
+
+    A unique-id that was gone and is back names a new message here: servers that count them use
+    them again. If it is the old one after all, its bytes say so.
+    """
+    state = open_mailbox(source, mailbox, lease)
+    listed = meanwhile(
+        source.list_uidls, idle=lease.renew, every=RENEW_EVERY, wake=source.interrupt
+    )
+    # A message without a unique-id goes by number and size for the time of one run, so that the
+    # next task goes on where this one ends.
+    names = {each.uidl or f"{_UNNAMED}{run_id} {each.number} {each.size}": each for each in listed}
+    if mailbox.uidvalidity != state.uidvalidity:
+        forget_uids(mailbox, state.uidvalidity, lease)
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
+    known = dict(entries.filter(presence=Presence.PRESENT).values_list("uidl", "uid"))
+    first = (entries.aggregate(last=Max("uid"))["last"] or 0) + 1
+    new = [name for name in names if name not in known]
+    with transaction.atomic():
+        lease.renew()
+        LedgerEntry.objects.bulk_create(
+            [
+                LedgerEntry(mailbox=mailbox, uidvalidity=state.uidvalidity, uid=uid, uidl=name)
+                for uid, name in enumerate(new, start=first)
+            ],
+            batch_size=_ROWS_PER_STATEMENT,
+        )
+    uids = known | {name: uid for uid, name in enumerate(new, start=first)}
+    source.assign({uids[name]: each.number for name, each in names.items()})
+    gone = [uid for name, uid in known.items() if name not in names]
+    if len(listed) != state.exists:
+        _log.warning(
+            "Mailbox %s: the server lists %s messages and counts %s",
+            mailbox.pk,
+            len(listed),
+            state.exists,
+        )
+        # As little is believed of what is not there as of an IMAP server.
+        gone = []
+    note_listing(mailbox, state, lease, gone=gone)
+    _forget_unread(mailbox, state, lease, new)
+    return state
+
+
+def take_up_again(
+    mailbox: Mailbox, uidvalidity: int, incoming: Sequence[Incoming]
+) -> list[Incoming]:
+    """Return those of `incoming` that are in the ledger under a name that is gone.
+
+    Their rows go on under the new name, and the ledger does not grow although the names change.
+    To be called in a transaction.
+    """
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=uidvalidity)
+    digests = [each.original.sha256 for each in incoming]
+    gone = entries.filter(presence=Presence.GONE, original__sha256__in=digests)
+    former: dict[str, list[LedgerEntry]] = {}
+    gone = gone.select_related("original").only("original", "original__sha256")
+    for row in gone.order_by("-uid"):
+        if row.original is not None:
+            former.setdefault(row.original.sha256, []).append(row)
+    if not former:
+        return []
+    found = [(each, rows.pop()) for each in incoming if (rows := former.get(each.original.sha256))]
+    renamed = entries.filter(uid__in=[each.uid for each, _ in found])
+    names = dict(renamed.values_list("uid", "uidl"))
+    renamed.delete()
+    # So names do change here, and what was never read has another one by now.
+    entries.filter(presence=Presence.GONE, original=None).delete()
+    for each, row in found:
+        row.uidl = names[each.uid]
+        row.presence = Presence.PRESENT
+    LedgerEntry.objects.bulk_update([row for _, row in found], ["uidl", "presence"])
+    return [each for each, _ in found]
+
+
+def _forget_unread(
+    mailbox: Mailbox, state: MailboxState, lease: HeldLease, new: Sequence[str]
+) -> None:
+    """Delete the rows of messages that were never read and have a new row now.
+
+    Args:
+        new: the names of the new rows.
+    """
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
+    unread = entries.filter(presence=Presence.GONE, original=None)
+    if not new or not unread.exists():
+        return
+    with transaction.atomic():
+        lease.renew()
+        unread.filter(uidl__startswith=_UNNAMED).delete()
+        for start in range(0, len(new), _ROWS_PER_STATEMENT):
+            unread.filter(uidl__in=new[start : start + _ROWS_PER_STATEMENT]).delete()
