@@ -179,6 +179,10 @@ class ImapSource(Session):
             day = selection.since
             # No strftime(): its names of months are the locale's.
             criteria += ("SINCE", f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}")
+        if selection.without_drafts:
+            # Gmail gives its drafts no flag.
+            is_gmail = "X-GM-EXT-1" in self.capabilities
+            criteria += ("X-GM-RAW", '"-in:drafts"') if is_gmail else ("UNDRAFT",)
         return self._listed(criteria)
 
     def _listed(self, criteria: tuple[str, ...]) -> Iterator[list[int]]:
