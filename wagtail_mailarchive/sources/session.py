@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import ssl
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -72,11 +73,23 @@ def own_errors_only(
                 _log.warning(
                     "%s: %s in %s", self.endpoint.host, type(error).__name__, method.__name__
                 )
+        except BaseException as error:
+            # Nobody foresaw it, so it goes on as it is; but reports of errors show the values
+            # of every frame.
+            _forget_values(error)
+            raise
         if not isinstance(problem, MailboxNotFound):
             self._abandon()
         raise problem
 
     return guarded
+
+
+def _forget_values(error: BaseException | None) -> None:
+    """Clear the variables of the frames that `error`, and what led to it, has left."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class Session(ABC):
