@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db.models import prefetch_related_objects
+from django.utils import timezone
 
-from ..models import FetchRun, MailAccount, Trigger, WorkerHeartbeat
+from ..models import FetchRun, MailAccount, RunStatus, Trigger, WorkerHeartbeat
 from ..models.run import ACTIVE
 from ..models.site_settings import is_on
 from . import states
@@ -46,8 +47,15 @@ def fetch_new_mail(accounts: Iterable[MailAccount], user: User | None) -> State:
 
 
 def stop(run: FetchRun) -> None:
-    """Have `run` end after the messages under way; no matter if it ended meanwhile."""
-    FetchRun.objects.filter(pk=run.pk, status__in=ACTIVE).update(stop_requested=True)
+    """Have `run` end after the messages under way; no matter if it ended meanwhile.
+
+    One that waits in the queue ends at once, because perhaps nobody works on the queue.
+    """
+    this = FetchRun.objects.filter(pk=run.pk)
+    this.filter(status__in=ACTIVE).update(stop_requested=True)
+    this.filter(status=RunStatus.QUEUED).update(
+        status=RunStatus.STOPPED, finished_at=timezone.now(), current_mailbox=""
+    )
 
 
 def _refusal(account: MailAccount, user: User | None) -> str:
