@@ -13,12 +13,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.conf import settings
 
 from .sources.base import Reach
+from .sources.oauth_provider import Provider, read_provider
 
 SETTING = "WAGTAIL_MAILARCHIVE"
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -42,9 +44,11 @@ class ArchiveSettings:
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
             not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
         ALLOWED_MAIL_PORTS: the ports that may be connected to.
+        OAUTH_PROVIDERS: alias -> entry of a provider that accounts can sign in at; see
+            `sources.oauth_provider`.
     """
 
-    ENCRYPTION_KEYS: Sequence[str] = ()
+    ENCRYPTION_KEYS: Sequence[str] = field(default=(), repr=False)
     WORKSPACE_PAGE_TYPES: Sequence[str] | None = None
     NEW_FOLDER_PRIVACY: str = "login"
     BASE_TEMPLATE: str = "wagtail_mailarchive/base.html"
@@ -55,6 +59,7 @@ class ArchiveSettings:
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)
+    OAUTH_PROVIDERS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def reach(self) -> Reach:
         """Return the SSRF guard's rules."""
@@ -70,6 +75,14 @@ class ArchiveSettings:
             allowed_ports=frozenset(self.ALLOWED_MAIL_PORTS),
             allow_plaintext=self.ALLOW_PLAINTEXT,
         )
+
+    def oauth_providers(self) -> dict[str, Provider]:
+        """Return alias -> provider; of entries that mean none, a system check tells."""
+        found = {}
+        for alias, entry in self.OAUTH_PROVIDERS.items():
+            with suppress(ValueError):
+                found[alias] = read_provider(alias, entry)
+        return found
 
 
 _NAMES = frozenset(field.name for field in fields(ArchiveSettings))

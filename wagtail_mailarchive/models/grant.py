@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 class OAuthGrant(models.Model):
     """The tokens of one account, sealed like its password.
 
-    Tokens are renewed under a lock on this row (`fetching.tokens`), so that a refresh token that
-    the provider replaces at each use is never used twice.
+    Tokens are renewed by whoever has claimed this row (`fetching.tokens`), so that a refresh token
+    that the provider replaces at each use is never used twice.
 
     Attributes:
         provider: its name in OAUTH_PROVIDERS; a grant of another provider than the account's
@@ -22,6 +22,8 @@ class OAuthGrant(models.Model):
         access_expires_at: when the access token ends.
         refresh_expires_at: when one has to sign in again; null where nobody says.
         problem_code, problem_params: why it cannot be used any more, an error of `exceptions`.
+        claim: grows with each renewal and each sign-in; tokens of an older one are not stored.
+        claimed_until: by the database's clock; nobody else renews before.
     """
 
     account = models.OneToOneField(
@@ -38,6 +40,8 @@ class OAuthGrant(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     signed_in_at = models.DateTimeField(null=True)
+    claim = models.PositiveBigIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("sign-in at a provider")

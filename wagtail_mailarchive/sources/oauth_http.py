@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
+from .deadline import Deadline
+
 T = TypeVar("T")
 
 LARGEST_ANSWER = 64 * 1024
-# Seconds: for one socket operation; Timeouts says more about such limits.
+# Seconds, for one socket operation.
 _SILENCE = 10
 # A resolver that hangs cannot be interrupted, and must not eat threads without end.
 _requests = threading.BoundedSemaphore(8)
@@ -33,7 +35,7 @@ class BoundedAdapter(HTTPAdapter):
         self._connections: list[Any] = []
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         usual = pool.ConnectionCls
 
         def remembered(*args: Any, **kwargs: Any) -> Any:
@@ -41,7 +43,7 @@ class BoundedAdapter(HTTPAdapter):
             self._connections.append(connection)
             return connection
 
-        pool.ConnectionCls = remembered  # type: ignore[assignment]
+        pool.ConnectionCls = remembered
         return pool
 
     def send(
@@ -64,9 +66,8 @@ class BoundedAdapter(HTTPAdapter):
             answer.request = request
             answer.url = response.url
             answer.raw = io.BytesIO(body)
-        if answer.is_redirect or 300 <= answer.status_code < 400:
-            # A secret that was sent to one address is not sent on to another one.
-            answer.status_code = 404
+        # Without its headers, so that no redirection can be followed: a secret that was sent to
+        # one address is not sent on to another.
         return answer
 
     def cut(self) -> None:
@@ -77,11 +78,11 @@ class BoundedAdapter(HTTPAdapter):
                     connection.sock.shutdown(SHUT_RDWR)
 
 
-def within(seconds: float, adapter: BoundedAdapter, call: Callable[[], T]) -> T:
+def within(deadline: Deadline, adapter: BoundedAdapter, call: Callable[[], T]) -> T:
     """Return what `call` returns, or raise what it raises.
 
     Args:
-        seconds: after which it is cut off.
+        deadline: when it is cut off.
         adapter: of the session that `call` uses.
 
     Raises:
@@ -100,14 +101,16 @@ def within(seconds: float, adapter: BoundedAdapter, call: Callable[[], T]) -> T:
             _requests.release()
             done.set()
 
-    if not _requests.acquire(timeout=seconds):
+    if not _requests.acquire(timeout=deadline.remaining()):
         raise TimeoutError
     threading.Thread(target=work, name="mailarchive-oauth", daemon=True).start()
-    if not done.wait(seconds):
+    if not done.wait(deadline.remaining()):
         adapter.cut()
         raise TimeoutError
     if problem:
-        raise problem[0]
+        # Without the thread's frames, whose variables hold the secrets of the request: what hides
+        # those of our callers in a report does not reach into another thread.
+        raise problem[0].with_traceback(None)
     return outcome[0]
 
 

@@ -87,12 +87,11 @@ class Provider:
 def _google(flow: Flow, tenant: str) -> dict[str, Any]:
     # One scope for both protocols. A refresh token is given only when offline access is asked
     # for, and again to the same person only when consent is asked for again.
-    scopes = ("https://mail.google.com/",)
     return {
         "name": "Google",
         "authorize_url": "https://accounts.google.com/o/oauth2/v2/auth",
         "token_url": "https://oauth2.googleapis.com/token",
-        "scopes": dict.fromkeys(PROTOCOLS, scopes),
+        "scopes": {each: ["https://mail.google.com/"] for each in PROTOCOLS},
         "client_auth": ClientAuth.POST,
         "authorize_params": {"access_type": "offline", "prompt": "consent"},
     }
@@ -100,13 +99,12 @@ def _google(flow: Flow, tenant: str) -> dict[str, Any]:
 
 def _microsoft(flow: Flow, tenant: str) -> dict[str, Any]:
     base = f"https://login.microsoftonline.com/{tenant or 'common'}/oauth2/v2.0"
+    scopes = {
+        "imap": ["https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"],
+        "pop3": ["https://outlook.office.com/POP.AccessAsUser.All", "offline_access"],
+    }
     if flow is Flow.CLIENT_CREDENTIALS:
-        scopes = dict.fromkeys(PROTOCOLS, ("https://outlook.office365.com/.default",))
-    else:
-        scopes = {
-            "imap": ("https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"),
-            "pop3": ("https://outlook.office.com/POP.AccessAsUser.All", "offline_access"),
-        }
+        scopes = {each: ["https://outlook.office365.com/.default"] for each in PROTOCOLS}
     return {
         "name": "Microsoft",
         "authorize_url": f"{base}/authorize",
