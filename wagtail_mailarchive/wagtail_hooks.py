@@ -18,6 +18,7 @@ from wagtail.permissions import register_permission_policy
 
 from .admin import page_actions, page_hooks, site_settings_panel
 from .admin.accounts import MailAccountViewSet
+from .admin.dashboard import add_alerts
 from .admin.fetch_now import (
     fetch_account,
     fetch_button_attrs,
@@ -136,6 +137,7 @@ hooks.register("register_actions", register_actions)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
+hooks.register("construct_homepage_panels", add_alerts)
 hooks.register("construct_reports_menu", hide_while_off)
 hooks.register("construct_settings_menu", hide_while_off)
 hooks.register("register_page_header_buttons", fetch_button)

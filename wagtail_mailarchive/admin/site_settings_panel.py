@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -105,6 +105,13 @@ class RedirectAddressPanel(HelpPanel):
             context: dict[str, Any] = super().get_context_data(parent_context)
             address = self.request.build_absolute_uri(reverse("mailarchive_oauth_callback"))
             return {**context, "address": address}
+
+        def is_shown(self) -> bool:
+            try:
+                reverse("mailarchive_oauth_callback")
+            except NoReverseMatch:
+                return False
+            return True
 
 
 def register() -> None:
