@@ -16,7 +16,7 @@ from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
-from .admin import page_actions, page_hooks, site_settings_panel
+from .admin import oauth, page_actions, page_hooks, site_settings_panel
 from .admin.accounts import MailAccountViewSet
 from .admin.dashboard import add_alerts
 from .admin.fetch_now import (
@@ -86,6 +86,12 @@ def register_admin_urls() -> list[URLPattern]:
             stop_fetch,
             name="mailarchive_fetch_stop",
         ),
+        path(
+            "mailarchive/accounts/<int:account_id>/sign-in/",
+            for_managers(oauth.sign_in),
+            name="mailarchive_oauth_sign_in",
+        ),
+        path("mailarchive/oauth/callback/", for_managers(oauth.callback), name=oauth.CALLBACK),
     ]
 
 

@@ -58,6 +58,8 @@ TABLE = {
     "mailarchive_fetch_account": Rule(MANAGERS, "post"),
     "mailarchive_fetch_report": Rule(ANY_MANAGERS),
     "mailarchive_fetch_report_results": Rule(ANY_MANAGERS),
+    "mailarchive_oauth_sign_in": Rule(MANAGERS, "post"),
+    "mailarchive_oauth_callback": Rule(ANY_MANAGERS),
     "wagtailsettings:edit": Rule({Who.SUPERUSER}),
 }
 

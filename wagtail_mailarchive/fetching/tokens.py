@@ -90,7 +90,9 @@ def is_signed_in(account: MailAccount) -> bool:
 
 
 @sensitive_variables()
-def keep_sign_in(account: MailAccount, provider: Provider, tokens: Tokens, user: User) -> None:
+def keep_sign_in(
+    account: MailAccount, provider: Provider, tokens: Tokens, user: User | None
+) -> None:
     """Store what `user`'s sign-in gave, in place of any former one.
 
     Raises:
@@ -98,7 +100,7 @@ def keep_sign_in(account: MailAccount, provider: Provider, tokens: Tokens, user:
     """
     if not tokens.refresh_token:
         raise SignInNotLasting(account=account.name, provider=provider.name)
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         OAuthGrant.objects.update_or_create(
             account=account,
             defaults={
