@@ -70,6 +70,10 @@ CLIENT = "client-secret~91b6e0d2"
 FINDER = Finder(password=PASSWORD, wrong=WRONG, refresh=REFRESH, access=ACCESS, client=CLIENT)
 
 Seen = dict[str, list[str | bytes]]
+CHANNELS = (
+    *("answers", "session", "logs", "queue", "results"),
+    *("tables", "dump", "log entries", "revisions", "mails"),
+)
 
 
 @pytest.fixture
@@ -170,6 +174,9 @@ def test_no_secret_is_seen_in_the_whole_life_of_an_account(
             later(lambda: browser.post(reverse("mailarchive_fetch_account", args=[account.pk])))
             assert FetchRun.objects.get().archived == 3
             visit_everything(browser, account)
+            with failing_at_the_secret():
+                later(lambda: browser.post(reverse("mailarchive_fetch_account", args=[account.pk])))
+            assert FetchRun.objects.latest("pk").error_code == "UnexpectedFetchError"
             # And all that goes wrong with a wrong one.
             account.set_secret(WRONG)
             account.save()
@@ -186,7 +193,7 @@ def test_no_secret_is_seen_in_the_whole_life_of_an_account(
     look_everywhere(seen)
     seen["output"] += list(capfd.readouterr())
     assert FINDER.leaks(seen) == {}
-    for channel in ("answers", "session", "logs", "queue", "results", "tables", "log entries"):
+    for channel in CHANNELS:
         assert seen[channel], f"nothing was seen in {channel}"
     assert any("INSERT INTO" in str(line) for line in seen["logs"])
 
