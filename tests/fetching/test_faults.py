@@ -220,6 +220,32 @@ def test_mail_that_comes_while_it_is_listed_is_no_anomaly(
     assert report.run.archived == report.run.on_server
 
 
+@pytest.mark.parametrize("before", ["describe", "fetch"])
+def test_mail_expunged_between_listing_and_reading_harms_no_other(
+    before: str,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [dovecot.deliver(mail_user, mail(number)) for number in range(5)]
+    real = getattr(ImapSource, before)
+
+    def then_read(self: ImapSource, uids: list[int]) -> object:
+        dovecot.remove(mail_user, names[1], names[4])
+        return real(self, uids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImapSource, before, then_read)
+        report = fetch_now(account)
+    assert report.run.status == RunStatus.SUCCEEDED, report.sentence()
+    assert (report.run.archived, report.run.waiting, report.run.adds_up) == (3, 2, True)
+    # The next listing knows that they are gone.
+    report = fetch_now(account)
+    assert (report.run.on_server, report.run.waiting, report.run.adds_up) == (3, 0, True)
+    assert LedgerEntry.objects.filter(presence=Presence.GONE).count() == 2
+
+
 def test_a_raised_limit_brings_what_was_too_large(
     account: MailAccount, dovecot: Dovecot, mail_user: str, settings: Settings
 ) -> None:
@@ -267,15 +293,6 @@ def test_a_run_left_by_a_deleted_account_is_stopped_by_the_schedule(opened: Fetc
     opened.refresh_from_db()
     assert opened.status == RunStatus.STOPPED
     assert opened.finished_at is not None
-
-
-def test_an_account_switched_off_meanwhile_stops_after_the_batch(opened: FetchRun) -> None:
-    def switch_off(current: FetchRun) -> None:
-        MailAccount.objects.update(enabled=False)
-
-    assert run.work_on(opened.pk, after_batch=switch_off) is run.Verdict.FINISHED
-    opened.refresh_from_db()
-    assert (opened.status, opened.archived) == (RunStatus.STOPPED, 2)
 
 
 def test_a_run_that_continues_is_not_queued_by_the_schedule_as_well(opened: FetchRun) -> None:

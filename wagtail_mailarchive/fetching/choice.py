@@ -87,7 +87,7 @@ def all_but_unwanted(listed: Sequence[RemoteMailbox]) -> list[str]:
         taken.insert(0, _INBOX)
     too_long = [name for name in taken if len(name) > _LONGEST]
     if too_long:
-        _log.warning("%s mailboxes are left out, because their names are too long", len(too_long))
+        _log.warning("Mailboxes left out, because their names are too long: %s", len(too_long))
     return [name for name in dict.fromkeys(taken) if len(name) <= _LONGEST]
 
 
