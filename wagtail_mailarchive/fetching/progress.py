@@ -10,6 +10,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from ..models import FetchRun, RunStatus
+from .waiting import left_of_limit
 
 # Below that a rate says more about the first batch than about the run.
 _LEAST_SECONDS = 3.0
@@ -57,7 +58,7 @@ def handled(run: FetchRun) -> int:
 
 def _progress(run: FetchRun) -> Progress:
     done = handled(run)
-    left = _left(run, done) if run.is_active else 0
+    left = _left(run) if run.is_active else 0
     rate = _rate(run, done)
     seconds_left = round(left / rate) if rate and left else None
     return {
@@ -83,10 +84,10 @@ def _progress(run: FetchRun) -> Progress:
     }
 
 
-def _left(run: FetchRun, done: int) -> int:
+def _left(run: FetchRun) -> int:
     """Return how many messages this run still handles, as far as is known."""
-    limit = run.account.message_limit if run.account else None
-    return run.waiting if limit is None else min(run.waiting, max(0, limit - done))
+    most = left_of_limit(run, run.account) if run.account else None
+    return run.waiting if most is None else min(run.waiting, most)
 
 
 def _rate(run: FetchRun, done: int) -> float | None:
