@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wagtail_mailarchive.sources.base import Endpoint, Reach, Security
+from wagtail_mailarchive.sources.base import Endpoint, Login, Reach, Security
 
 from .certificates import Certificate
 from .dovecot import PASSWORD
@@ -93,6 +93,41 @@ class Talk:
             status=b"OK [READ-ONLY] x",
         )
 
+    # -- POP3 --------------------------------------------------------------------------------
+
+    def reply(
+        self, command: bytes, status: bytes = b"+OK done", text: bytes | None = None
+    ) -> bytes:
+        """Read a POP3 command, which must begin so, answer it and return what followed it.
+
+        Args:
+            text: sent as it is, with the dot that ends it; None for an answer of one line.
+        """
+        line = self.line()
+        assert line.startswith(command), f"expected {command!r}, got {line!r}"
+        self.send(status + b"\r\n")
+        if text is not None:
+            self.send(text + b".\r\n")
+        return line.removeprefix(command).strip()
+
+    def greet_pop3(self, *capabilities: bytes) -> None:
+        """Greet and tell the capabilities."""
+        self.send(b"+OK scripted\r\n")
+        self.reply(b"CAPA", text=b"".join(each + b"\r\n" for each in capabilities))
+
+    def log_in_pop3(self, *capabilities: bytes) -> None:
+        """Greet and let the client in by USER and PASS."""
+        self.greet_pop3(b"USER", *capabilities)
+        self.reply(b"USER")
+        self.reply(b"PASS")
+
+    def open_pop3(self, *messages: bytes, capabilities: tuple[bytes, ...] = (b"TOP",)) -> None:
+        """Log in and list a maildrop of `messages`; the first has the unique-id "id1"."""
+        self.log_in_pop3(b"UIDL", *capabilities)
+        numbered = list(enumerate(messages, 1))
+        self.reply(b"LIST", text=b"".join(b"%d %d\r\n" % (n, len(raw)) for n, raw in numbered))
+        self.reply(b"UIDL", text=b"".join(b"%d id%d\r\n" % (n, n) for n, _ in numbered))
+
     def encrypt(self) -> None:
         """Do the server's part of a TLS handshake."""
         assert self._tls is not None, "this server has no certificate"
@@ -102,10 +137,12 @@ class Talk:
             raise ClientGone from None
 
     def await_end(self) -> None:
-        """Answer nothing more but LOGOUT until the client hangs up."""
+        """Answer nothing more but LOGOUT and QUIT until the client hangs up."""
         with suppress(ClientGone):
             while True:
                 tag, _, command = self.line().partition(b" ")
+                if tag == b"QUIT":
+                    self.send(b"+OK bye\r\n")
                 if command == b"LOGOUT":
                     self.send(b"* BYE\r\n" + tag + b" OK bye\r\n")
 
@@ -200,6 +237,7 @@ class ScriptedServer:
         secret: str = PASSWORD,
         username: str = "reader",
         ca_certificate: str = "",
+        login: Login = Login.PASSWORD,
     ) -> Endpoint:
         """Return how to reach this server, allowed to, unencrypted too."""
         return Endpoint(
@@ -214,6 +252,7 @@ class ScriptedServer:
                 allow_plaintext=True,
             ),
             ca_certificate=ca_certificate,
+            login=login,
         )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import time
 import tracemalloc
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,15 @@ from wagtail_mailarchive.exceptions import (
     UnsafeArgument,
 )
 from wagtail_mailarchive.sources import imap
-from wagtail_mailarchive.sources.base import Endpoint, Reach, RemoteMailbox, Security
+from wagtail_mailarchive.sources.base import (
+    Endpoint,
+    MailboxCounts,
+    Reach,
+    RemoteMailbox,
+    Security,
+    Selected,
+    SpecialUse,
+)
 from wagtail_mailarchive.sources.deadline import Deadline
 from wagtail_mailarchive.sources.fetch_answers import received_at
 from wagtail_mailarchive.sources.imap import ImapSource
@@ -156,6 +165,93 @@ def test_mailbox_names_of_every_script(dovecot: Dovecot, mail_user: str, name: s
         assert RemoteMailbox(name) in source.list_mailboxes()
         assert source.open_mailbox(name).exists == 1
         assert len(source.fetch([1])) == 1
+
+
+def test_what_mailboxes_are_for(dovecot: Dovecot, mail_user: str) -> None:
+    for name in ("Junk", "Trash", "Drafts", "Sent", "Archiv"):
+        dovecot.create_mailbox(mail_user, name)
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        uses = {each.name: each.special_use for each in source.list_mailboxes()}
+    assert uses == {
+        "INBOX": SpecialUse.NONE,
+        "Junk": SpecialUse.JUNK,
+        "Trash": SpecialUse.TRASH,
+        "Drafts": SpecialUse.DRAFTS,
+        "Sent": SpecialUse.SENT,
+        "Archiv": SpecialUse.NONE,
+    }
+
+
+@pytest.mark.parametrize("name", ["INBOX", "Entwürfe (MESSAGES 99", 'a "b" c', "UNSEEN 7"])
+def test_messages_are_counted_without_opening(dovecot: Dovecot, mail_user: str, name: str) -> None:
+    dovecot.deliver(mail_user, message(1), mailbox=name)
+    dovecot.deliver(mail_user, message(2), mailbox=name)
+    dovecot.deliver(mail_user, message(3), mailbox=name, flags="S")
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        assert source.count(name) == MailboxCounts(3, 2)
+        with pytest.raises(MailboxNotFound):
+            source.count("Nirgends")
+        assert source.count(name).messages == 3
+
+
+def test_unread_and_recent_mail_can_be_selected(
+    dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "_WINDOW", 2)
+    for number, (month, flags) in enumerate([(1, ""), (2, "S"), (3, ""), (4, "S"), (5, "")], 1):
+        arrived = datetime(2024, month, 15, 12, tzinfo=UTC)
+        dovecot.deliver(mail_user, message(number), flags=flags, received_at=arrived)
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        source.open_mailbox("INBOX")
+
+        def selected(**criteria: Any) -> list[int]:
+            return list(chain.from_iterable(source.select_uids(Selected(**criteria))))
+
+        assert selected() == [1, 2, 3, 4, 5]
+        assert selected(unread=True) == [1, 3, 5]
+        assert selected(since=date(2024, 3, 15)) == [3, 4, 5]
+        assert selected(since=date(2024, 3, 16)) == [4, 5]
+        assert selected(since=date(2024, 3, 16), unread=True) == [5]
+        assert selected(since=date(2024, 12, 1)) == []
+        assert list(source.select_uids(Selected(unread=True))) == [[1], [3], [5]]
+
+
+def test_headers_come_without_bodies(dovecot: Dovecot, mail_user: str) -> None:
+    received = datetime(2019, 3, 4, 5, 6, 7, tzinfo=UTC)
+    raw = (
+        b"From: A <a@example.org>\r\nSubject: =?utf-8?q?=C3=A4?=\r\n\tfolded\r\nX-Other: no\r\n"
+        b"Date: Mon, 4 Mar 2019 05:00:00 +0000\r\n\r\nbody\r\n"
+    )
+    dovecot.deliver(mail_user, raw, received_at=received)
+    dovecot.deliver(mail_user, b"\r\nno header\r\n")
+    dovecot.deliver(mail_user, b"Subject: " + b"x" * 200_000 + b"\r\n\r\n")
+    with ImapSource(dovecot.endpoint(mail_user)) as source:
+        source.open_mailbox("INBOX")
+        one, two, three = source.headers([3, 1, 2, 77])
+    assert (one.uid, one.size, one.received_at) == (1, len(raw), received)
+    assert b"Subject: =?utf-8?q?=C3=A4?=\r\n\tfolded\r\n" in one.header
+    assert b"From: A <a@example.org>\r\n" in one.header
+    assert b"Date: Mon, 4 Mar 2019 05:00:00 +0000\r\n" in one.header
+    assert b"X-Other" not in one.header
+    assert b"body" not in one.header
+    assert two.header.strip() == b""
+    assert len(three.header) == 64 * 1024
+
+
+@pytest.mark.parametrize("security", list(Security))
+def test_the_certificate_shown_is_known(
+    dovecot: Dovecot, mail_user: str, security: Security
+) -> None:
+    with ImapSource(dovecot.endpoint(mail_user, security)) as source:
+        shown = source.certificate
+        if security is Security.PLAIN:
+            assert shown is None
+            assert source.certificate_expires_at is None
+            return
+        assert shown is not None
+        assert (shown.subject, shown.issuer) == ("localhost", "Tests of wagtail_mailarchive")
+        assert source.certificate_expires_at == shown.expires_at
+        assert timedelta(19) < shown.expires_at - datetime.now(UTC) < timedelta(21)
 
 
 def test_a_mailbox_that_only_holds_others_is_not_listed(dovecot: Dovecot, mail_user: str) -> None:

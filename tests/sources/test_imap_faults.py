@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from tests.servers.certificates import Authority
 from tests.servers.dovecot import PASSWORD, Dovecot
-from tests.servers.scripted import ScriptedServer, Talk
+from tests.servers.scripted import CAPABILITIES, ScriptedServer, Talk
 from wagtail_mailarchive.exceptions import (
     CertificateExpired,
     CertificateNameMismatch,
@@ -36,7 +37,15 @@ from wagtail_mailarchive.exceptions import (
     TLSFailed,
 )
 from wagtail_mailarchive.sources import imap
-from wagtail_mailarchive.sources.base import Endpoint, Reach, Security
+from wagtail_mailarchive.sources.base import (
+    Endpoint,
+    MailboxCounts,
+    Reach,
+    RemoteMailbox,
+    Security,
+    SpecialUse,
+    TLSVersion,
+)
 from wagtail_mailarchive.sources.channel import Bounds
 from wagtail_mailarchive.sources.deadline import Timeouts
 from wagtail_mailarchive.sources.imap import ImapSource
@@ -267,6 +276,24 @@ def test_old_tls_is_refused(authority: Authority) -> None:
         )
 
 
+@pytest.mark.parametrize("implicit", [True, False])
+def test_an_account_may_want_a_newer_tls(authority: Authority, *, implicit: bool) -> None:
+    def script(talk: Talk) -> None:
+        if not implicit:
+            talk.greet(b"IMAP4rev1 STARTTLS")
+            talk.answer(b"STARTTLS")
+            talk.encrypt()
+        encrypted(talk)
+
+    security = Security.TLS if implicit else Security.STARTTLS
+    server = ScriptedServer(script, authority.issue("localhost"), implicit_tls=implicit)
+    assert server._tls is not None
+    server._tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    endpoint = server.endpoint(security, host="localhost", ca_certificate=authority.certificate)
+    with server, pytest.raises(TLSFailed):
+        entering(replace(endpoint, tls_minimum=TLSVersion.TLS_1_3))
+
+
 def test_no_starttls_no_password() -> None:
     def script(talk: Talk) -> None:
         talk.greet()
@@ -394,6 +421,8 @@ def test_logindisabled_no_password() -> None:
         (b"NO [UNAVAILABLE] " + BANNER, LoginUnavailable),
         (b"NO [LIMIT] " + BANNER, LoginUnavailable),
         (b"NO [INUSE] " + BANNER, LoginUnavailable),
+        (b"NO [OVERQUOTA] " + BANNER, LoginUnavailable),
+        (b"NO Suggested Backoff Time: 120000 milliseconds", LoginUnavailable),
     ],
 )
 def test_why_a_login_failed(status: bytes, expected: type[SourceError]) -> None:
@@ -408,6 +437,8 @@ def test_why_a_login_failed(status: bytes, expected: type[SourceError]) -> None:
     with ScriptedServer(script) as server, pytest.raises(SourceError) as caught:
         entering(server.endpoint())
     assert type(caught.value) is expected
+    seconds = 120 if b"120000" in status else 60
+    assert caught.value.params.get("seconds") == (seconds if expected is LoginUnavailable else None)
 
 
 def test_bye_instead_of_a_login() -> None:
@@ -483,6 +514,128 @@ def test_mailbox_names_that_cannot_be_decoded_hide_no_others() -> None:
     with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
         names = [each.name for each in source.list_mailboxes()]
     assert names == ["INBOX", "2024", "Entwürfe"]
+
+
+def test_what_mailboxes_are_for_is_asked_where_it_can_be() -> None:
+    offered = CAPABILITIES + b" SPECIAL-USE LIST-EXTENDED"
+
+    def script(talk: Talk) -> None:
+        talk.log_in(offered)
+        talk.answer(
+            b'LIST "" "*" RETURN (SPECIAL-USE)',
+            b'LIST () "/" INBOX',
+            b'LIST (\\HasNoChildren \\junk) "/" Spam',
+            b'LIST (\\All \\HasNoChildren) "/" "[Gmail]/All Mail"',
+            b'LIST (\\Important) "/" Odd',
+        )
+        talk.await_end()
+
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
+        assert source.list_mailboxes() == [
+            RemoteMailbox("INBOX"),
+            RemoteMailbox("Spam", SpecialUse.JUNK),
+            RemoteMailbox("[Gmail]/All Mail", SpecialUse.ALL),
+            RemoteMailbox("Odd"),
+        ]
+
+
+def test_what_mailboxes_are_for_is_taken_where_it_is_told_unasked() -> None:
+    def script(talk: Talk) -> None:
+        talk.log_in()
+        talk.answer(b"LIST", b'LIST (\\HasNoChildren \\Trash) "/" "[Gmail]/Papierkorb"')
+        assert talk.received[-1].endswith(b'LIST "" "*"')
+        talk.await_end()
+
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
+        assert source.list_mailboxes() == [RemoteMailbox("[Gmail]/Papierkorb", SpecialUse.TRASH)]
+
+
+@pytest.mark.parametrize(
+    "answer", [[], [b"STATUS INBOX (UNSEEN 1)"], [b"STATUS INBOX ()"], [b"STATUS INBOX"]]
+)
+def test_a_count_that_makes_no_sense(answer: list[bytes]) -> None:
+    def script(talk: Talk) -> None:
+        talk.log_in()
+        talk.answer(b"STATUS", *answer)
+        talk.await_end()
+
+    with (
+        ScriptedServer(script) as server,
+        ImapSource(server.endpoint()) as source,
+        pytest.raises(ProtocolError),
+    ):
+        source.count("INBOX")
+
+
+def test_a_server_that_does_not_count_unread_mail() -> None:
+    def script(talk: Talk) -> None:
+        talk.log_in()
+        talk.answer(b"STATUS", b"STATUS {5}\r\nINBOX (messages 7)")
+        talk.await_end()
+
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
+        assert source.count("INBOX") == MailboxCounts(7, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (b"%s NO [OVERQUOTA] Account exceeded bandwidth limits.\r\n", 60),
+        (b"%s NO [THROTTLED] x\r\n", 60),
+        (b"%s BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds\r\n", 92),
+        (b"%s NO Server Busy. Suggested Backoff Time: 299961 milliseconds\r\n", 299),
+        (b"* BYE [UNAVAILABLE] maintenance\r\n", 60),
+        (b"* BYE Suggested Backoff Time: 120000 milliseconds\r\n", 120),
+        (b"* 1 FETCH (UID 1 BODY[] {2}\r\nok)\r\n%s NO [LIMIT] enough\r\n", 60),
+    ],
+)
+def test_a_server_that_wants_to_be_left_alone(answer: bytes, seconds: int) -> None:
+    def script(talk: Talk) -> None:
+        tag = talk.expect(b"UID FETCH")
+        talk.send(answer.replace(b"%s", tag))
+        talk.await_end()
+
+    with (
+        reading(script) as server,
+        opened(server) as source,
+        pytest.raises(ServerBusy) as caught,
+    ):
+        source.fetch([1])
+    assert caught.value.params == {"host": "127.0.0.1", "seconds": seconds}
+
+
+def test_a_hint_of_an_earlier_command_does_not_count_for_a_later_one() -> None:
+    def script(talk: Talk) -> None:
+        talk.log_in()
+        talk.answer(b"EXAMINE", status=b"NO gone")
+        talk.answer(b"EXAMINE", b"NO [LIMIT] a warning only", b"3 EXISTS", b"OK [UIDVALIDITY 7]")
+        talk.answer(b"UID FETCH", status=b"NO broken")
+        talk.await_end()
+
+    with ScriptedServer(script) as server, ImapSource(server.endpoint()) as source:
+        with pytest.raises(MailboxNotFound):
+            source.open_mailbox("INBOX")
+        source.open_mailbox("INBOX")
+        with pytest.raises(SourceError) as caught:
+            source.fetch([1])
+    assert type(caught.value) is SourceError
+
+
+def test_headers_named_in_the_servers_own_way() -> None:
+    def script(talk: Talk) -> None:
+        talk.answer(
+            b"UID FETCH 1:4 (RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]",
+            b"1 FETCH (UID 1 RFC822.SIZE 9"
+            b" BODY[HEADER.FIELDS (Subject From Date)]<0> {6}\r\nS: a\r\n)",
+            b'2 FETCH (UID 2 RFC822.SIZE 9 BODY[HEADER.FIELDS ("SUBJECT" "FROM")]<0> NIL)',
+            b"3 FETCH (UID 3 FLAGS ())",
+            b"4 FETCH (UID 4 RFC822.SIZE 9)",
+        )
+        talk.await_end()
+
+    with reading(script) as server, opened(server) as source:
+        headers = source.headers([1, 2, 3, 4])
+    assert [(each.uid, each.header) for each in headers] == [(1, b"S: a\r\n"), (2, b""), (4, b"")]
 
 
 def test_a_server_that_claims_more_messages_than_there_can_be() -> None:

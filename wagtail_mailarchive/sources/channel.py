@@ -173,6 +173,7 @@ class Channel:
         # The line break of the line before, so that a dot is found in the first place too.
         held = b"\r\n"
         unseen = len(held)
+        most += unseen
         found = io.BytesIO()
         end = -1
         while end < 0:
@@ -190,7 +191,7 @@ class Channel:
                 cut = block.find(b"\r", max(0, len(block) - len(_END_OF_TEXT) + 1))
                 block, held = (block, b"") if cut < 0 else (block[:cut], block[cut:])
             most -= len(block)
-            if most + unseen < 0:
+            if most < 0:
                 raise ProtocolError(host=self.host)
             if found.tell() and found.tell() + len(block) > piece + unseen:
                 yield _unstuffed(found)[unseen:]

@@ -214,7 +214,7 @@ class Pop3Source(Session):
 
     def list_uids(self) -> Iterator[list[int]]:
         """Yield every assigned UID, ascending, in windows of bounded size."""
-        uids = sorted(self._numbers)
+        uids = [uid for uid, _ in self._assigned(self._numbers)]
         for start in range(0, len(uids), _WINDOW):
             yield uids[start : start + _WINDOW]
 
@@ -280,6 +280,8 @@ class Pop3Source(Session):
         return None
 
     def _assigned(self, uids: Iterable[int]) -> list[tuple[int, int]]:
+        if self._client is None:
+            raise ConnectionDropped(host=self.endpoint.host)
         return [(uid, self._numbers[uid]) for uid in sorted(set(uids)) if uid in self._numbers]
 
     @property
