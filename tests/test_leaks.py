@@ -233,7 +233,7 @@ def visit_everything(browser: Browser, account: MailAccount) -> None:
     run = account.runs.latest("pk")
     scene = Scene(account.folder, account, run)
     for name, names in addresses().items():
-        address = reverse(name, kwargs=scene.arguments(names))
+        address = scene.address(name, names)
         for query in ("", "?export=csv", "?export=xlsx"):
             browser.get(address + query)
     folder = account.folder

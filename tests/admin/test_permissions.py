@@ -16,7 +16,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
-from wagtail_mailarchive.models import EmailFolderPage, FetchRun, MailAccount, RunStatus
+from wagtail_mailarchive.models import (
+    ArchiveSiteSettings,
+    EmailFolderPage,
+    FetchRun,
+    MailAccount,
+    RunStatus,
+)
 from wagtail_mailarchive.models.permissions import manage_permission
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +51,7 @@ class Rule:
     method: str = "get"
 
 
+SETTINGS = "wagtailsettings:edit"
 TABLE = {
     "mailarchive_accounts:index": Rule(ANY_MANAGERS),
     "mailarchive_accounts:index_results": Rule(ANY_MANAGERS),
@@ -55,12 +62,15 @@ TABLE = {
     "mailarchive_accounts:history_results": Rule(MANAGERS),
     "mailarchive_accounts:usage": Rule(MANAGERS),
     "mailarchive_fetch_folder": Rule(PUBLISHERS, "post"),
-    "mailarchive_fetch_account": Rule(MANAGERS, "post"),
+    "mailarchive_fetch_account": Rule(PUBLISHERS, "post"),
+    "mailarchive_fetch_progress": Rule(PUBLISHERS),
+    "mailarchive_fetch_run": Rule(PUBLISHERS),
+    "mailarchive_fetch_stop": Rule(PUBLISHERS, "post"),
     "mailarchive_fetch_report": Rule(ANY_MANAGERS),
     "mailarchive_fetch_report_results": Rule(ANY_MANAGERS),
     "mailarchive_oauth_sign_in": Rule(MANAGERS, "post"),
     "mailarchive_oauth_callback": Rule(ANY_MANAGERS),
-    "wagtailsettings:edit": Rule({Who.SUPERUSER}),
+    SETTINGS: Rule({Who.SUPERUSER}),
 }
 
 
@@ -72,17 +82,17 @@ class Scene:
     account: MailAccount
     run: FetchRun
 
-    def arguments(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return what to reverse an address with; every name it takes must be known here."""
+    def address(self, name: str, takes: Sequence[str]) -> str:
+        """Return the address of that name; everything it takes must be known here."""
         known = {
-            "pk": self.account.pk,
+            "pk": ArchiveSiteSettings.load().pk if name == SETTINGS else self.account.pk,
             "account_id": self.account.pk,
             "folder_id": self.folder.pk,
             "run_id": self.run.pk,
             "app_name": "wagtail_mailarchive",
             "model_name": "archivesitesettings",
         }
-        return {name: known[name] for name in names}
+        return reverse(name, kwargs={each: known[each] for each in takes})
 
 
 @pytest.fixture
@@ -124,9 +134,8 @@ def _user(who: Who, scene: Scene) -> User:
 def addresses() -> Mapping[str, list[str]]:
     """Every named address of ours in the admin, with the names of what it takes."""
     found = dict(_walk(get_resolver().url_patterns))
-    return {name: names for name, names in found.items() if name.startswith("mailarchive_")} | {
-        "wagtailsettings:edit": ["app_name", "model_name"]
-    }
+    ours = {name: takes for name, takes in found.items() if name.startswith("mailarchive_")}
+    return ours | {SETTINGS: ["app_name", "model_name", "pk"]}
 
 
 def _walk(
@@ -153,7 +162,7 @@ def test_who_gets_in(who: Who, scene: Scene) -> None:
     wrong = []
     for name, names in addresses().items():
         rule = TABLE[name]
-        address = reverse(name, kwargs=scene.arguments(names))
+        address = scene.address(name, names)
         if who in rule.allowed:
             answer = call(client, rule.method, address)
             if is_refusal(answer) or answer.status_code not in (200, 302):
@@ -188,7 +197,7 @@ def is_right_refusal(answer: HttpResponse, who: Who, name: str) -> bool:
         return True
     if who in (Who.ANONYMOUS, Who.READER):
         return answer.status_code == 302 and "login" in answer.headers["Location"]
-    if name.startswith("wagtailsettings:"):
+    if name == SETTINGS:
         return is_refusal(answer)  # Wagtail's own way: back to the dashboard, with a sentence
     return answer.status_code == 403
 
