@@ -142,6 +142,34 @@ mail_path = ~/Maildir
 mail_fsync = never
 """
 
+_OAUTH_2_3 = """
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
+
+_OAUTH_2_3_FILE = """
+introspection_mode = post
+introspection_url = {introspection_url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+_OAUTH_2_4 = """
+auth_mechanisms = plain xoauth2
+oauth2 {{
+  introspection_mode = post
+  introspection_url = {introspection_url}
+  username_attribute = username
+  active_attribute = active
+  active_value = true
+}}
+"""
+
 
 class DovecotUnavailable(RuntimeError):
     """It is not installed, or did not start; the message says what to do."""
@@ -156,11 +184,15 @@ class Dovecot:
 
     host = "localhost"
 
-    def __init__(self, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self, certificate: Certificate | None = None, *, introspection_url: str = ""
+    ) -> None:
         """
         Args:
             certificate: shown instead of a good one.
+            introspection_url: where to ask whose an access token is, which lets XOAUTH2 in.
         """
+        self._introspection_url = introspection_url
         self.authority = Authority()
         self.certificate = certificate or self.authority.issue(
             "localhost", addresses=("127.0.0.1",)
@@ -202,6 +234,9 @@ class Dovecot:
         (self._folder / "log").touch()
         (self._folder / "certificate.pem").write_text(self.certificate.certificate)
         (self._folder / "key.pem").write_text(self.certificate.key)
+        (self._folder / "oauth2.conf").write_text(
+            _OAUTH_2_3_FILE.format(introspection_url=self._introspection_url)
+        )
         (self._folder / "dovecot.conf").write_text(self._configuration(program))
         self._account.own(self._folder)
         options: dict[str, Any] = {"cwd": self._folder, **self._account.process_options()}
@@ -221,8 +256,12 @@ class Dovecot:
             # Which must come first, and mean the syntax, not the release.
             versions = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
             template = versions + _COMMON + _VERSION_2_4
+            oauth = _OAUTH_2_4
         else:
             template = _COMMON + _VERSION_2_3
+            oauth = _OAUTH_2_3
+        if self._introspection_url:
+            template += oauth
         return template.format(
             folder=self._folder,
             user=self._account.user,
@@ -233,6 +272,7 @@ class Dovecot:
             imaps=self.imaps,
             pop3=self.pop3,
             pop3s=self.pop3s,
+            introspection_url=self._introspection_url,
         )
 
     def _await_readiness(self, process: subprocess.Popen[bytes]) -> None:

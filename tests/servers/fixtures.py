@@ -9,6 +9,7 @@ import pytest
 
 from .certificates import Authority
 from .dovecot import Dovecot, DovecotUnavailable
+from .oauth import OAuthServer
 from .postgresql import PostgreSQL, PostgreSQLUnavailable
 
 _users = itertools.count(1)
@@ -32,6 +33,26 @@ def dovecot() -> Iterator[Dovecot]:
 def mail_user(dovecot: Dovecot) -> str:
     """A user of `dovecot` that no other test knows, with an empty INBOX."""
     return dovecot.create_user(f"user{next(_users)}")
+
+
+@pytest.fixture(scope="session")
+def _oauth() -> Iterator[OAuthServer]:
+    with OAuthServer() as server:
+        yield server
+
+
+@pytest.fixture
+def oauth_server(_oauth: OAuthServer) -> Iterator[OAuthServer]:
+    """An authorization server that has given nothing yet."""
+    with _oauth.fresh():
+        yield _oauth
+
+
+@pytest.fixture(scope="session")
+def oauth_dovecot(_oauth: OAuthServer) -> Iterator[Dovecot]:
+    """A Dovecot that takes the access tokens of `oauth_server`, beside passwords."""
+    with Dovecot(introspection_url=_oauth.introspection_url()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
