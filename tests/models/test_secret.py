@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
 from django.forms.models import model_to_dict
 from pytest_django import Settings
 
@@ -72,6 +73,13 @@ def test_a_missing_or_bad_key_is_a_configuration_error_that_does_not_show_it(
         secret.seal("hunter2", BINDING)
     assert "too short" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_a_site_in_production_without_a_key_fails_its_checks(settings: Settings) -> None:
+    settings.DEBUG = False
+    use_keys(settings)
+    with pytest.raises(SystemCheckError, match=r"wagtail_mailarchive\.E003.*is missing"):
+        call_command("check", deploy=True)
 
 
 def test_the_endpoint_never_shows_its_secret() -> None:
