@@ -1,9 +1,10 @@
 """One measurement of this project, in a process of its own: `python -m benchmarks.archiving`.
 
 The first line of standard input is a JSON object: `host`, `port`, `username`, `secret`,
-`ca_certificate`, and `again`, how often to look for new mail afterwards. "ready" is answered, any
-other line starts the clock, and a JSON object with the results is answered last. So imports are
-over before the clock starts, as in a worker that runs all day.
+`ca_certificate`, `protocol` ("imap" or "pop3"), and `again`, how often to look for new mail
+afterwards over IMAP. "ready" is answered, any other line starts the clock, and a JSON object with
+the results is answered last. So imports are over before the clock starts, as in a worker that
+runs all day.
 """
 
 from __future__ import annotations

@@ -157,11 +157,12 @@ class Archiving:
         endpoint: Endpoint,
         *,
         originals: Path | None = None,
+        protocol: str = "imap",
         again: int = 0,
         sampled: bool = False,
     ) -> None:
         self._environment = database.environment(originals)
-        self._order = _reached(endpoint) | {"again": again}
+        self._order = _reached(endpoint) | {"protocol": protocol, "again": again}
         self._sampled = sampled
 
     def __enter__(self) -> Self:

@@ -34,7 +34,7 @@ from .databases import Postgres, SQLite
 from .mailbox import Kept
 from .slow_link import SlowLink
 
-PARTS = ("peers", "workers", "link", "storage", "memory", "nothing-new", "growth")
+PARTS = ("peers", "pop3", "workers", "link", "storage", "memory", "nothing-new", "growth")
 _DELAY = 0.010  # seconds each way
 _PEER_SHARE = 4  # django-mailbox fetches one message in so many; it takes long
 _GROWTH = 10  # times as many messages, but small ones
@@ -131,6 +131,17 @@ def run_archive(bench: Bench, databases: Databases, *, files: bool = False) -> N
     bench.note(name, done.archived, done.seconds)
 
 
+def run_pop3(bench: Bench) -> None:
+    name = f"{bench.sqlite.name}, POP3"
+    if len(bench.rates[bench.sqlite.name]) <= len(bench.rates[name]):
+        # Nobody has measured IMAP in this round.
+        run_archive(bench, bench.sqlite)
+    endpoint = replace(bench.whole(), port=bench.server.pop3s)
+    with bench.sqlite.new() as database:
+        (done,) = archive(Archiving(database, endpoint, protocol="pop3"))
+    bench.note(name, done.archived, done.seconds)
+
+
 def run_two_workers(bench: Bench, databases: Databases) -> None:
     halves = zip(("left", "right"), bench.kept.halves(), strict=True)
     endpoints = [bench.endpoint(name, half) for name, half in halves]
@@ -199,6 +210,7 @@ ROUNDS: dict[str, list[Callable[[Bench], None]]] = {
         lambda bench: run_archive(bench, bench.sqlite),
         lambda bench: run_archive(bench, bench.postgresql),
     ],
+    "pop3": [run_pop3],
     "workers": [
         lambda bench: run_two_workers(bench, bench.sqlite),
         lambda bench: run_two_workers(bench, bench.postgresql),
