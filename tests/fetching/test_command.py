@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
-from wagtail_mailarchive.models import EmailFolderPage, MailAccount
+from wagtail_mailarchive.models import AccountHealth, EmailFolderPage, MailAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +47,23 @@ def test_exit_status_is_one_if_any_account_failed(
     assert exit_status.value.code == 1
     assert "1 archived" in out.getvalue()
     assert "rejected" in out.getvalue()
+
+
+def test_a_rejected_password_is_not_tried_again_and_again(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, folder: EmailFolderPage
+) -> None:
+    held = factories.account(folder, dovecot.endpoint(mail_user))
+    AccountHealth.objects.create(account=held, held_code="LoginRejected")
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("mailarchive_fetch", "--json", stdout=out)
+    summary = json.loads(out.getvalue())
+    assert [told["status"] for told in summary["accounts"]] == ["succeeded", "held"]
+    assert summary["failed"] == 1
+    assert not held.runs.exists()
+    with pytest.raises(SystemExit):
+        call_command("mailarchive_fetch", stdout=out)
+    assert "because its login was rejected" in out.getvalue()
 
 
 def test_one_account_or_folder_can_be_chosen(

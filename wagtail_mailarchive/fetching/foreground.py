@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..exceptions import AccountHeld
 from ..models import FetchRun, MailAccount, Outcome, RunStatus, Trigger
+from .health import health_of
 from .run import Verdict, work_on
 from .schedule import open_run
 from .tally import tally
@@ -78,7 +80,13 @@ class Report:
 def fetch_now(
     account: MailAccount, *, after_batch: Callable[[FetchRun], None] = lambda run: None
 ) -> Report:
-    """Fetch `account` until its run ends; take over a run that is queued."""
+    """Fetch `account` until its run ends; take over a run that is queued.
+
+    Raises:
+        AccountHeld: its login was rejected too often, and a script would only go on with that.
+    """
+    if health_of(account).held_code:
+        raise AccountHeld(account=account.name)
     run, _ = open_run(account, trigger=Trigger.COMMAND)
     while (verdict := work_on(run.pk, after_batch=after_batch)) is Verdict.CONTINUES:
         pass

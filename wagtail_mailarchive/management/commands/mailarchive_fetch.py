@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wagtail_mailarchive.exceptions import AccountHeld
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
 from wagtail_mailarchive.models import FetchRun, MailAccount
 
@@ -30,15 +31,22 @@ class Command(BaseCommand):
             raise CommandError("There is no enabled mail account of that number.")
         self._bar = self.stderr.isatty() and not options["json"]
         reports = []
-        for account in accounts:
-            report = fetch_now(account, after_batch=self._show_progress)
+        held = []
+        for account in accounts.select_related("health"):
+            try:
+                report = fetch_now(account, after_batch=self._show_progress)
+            except AccountHeld as error:
+                held.append(_held(account, error))
+                if not options["json"]:
+                    self.stdout.write(self.style.ERROR(f"{account.name}: {error}"))
+                continue
             reports.append(report)
             if not options["json"]:
                 self._print(report)
-        failed = sum(report.failed for report in reports)
+        failed = sum(report.failed for report in reports) + len(held)
         if options["json"]:
             summary = {
-                "accounts": [report.as_dict() for report in reports],
+                "accounts": [report.as_dict() for report in reports] + held,
                 "archived": sum(report.run.archived for report in reports),
                 "failed": failed,
             }
@@ -61,3 +69,13 @@ class Command(BaseCommand):
             self.stderr.write("\r\033[K", ending="")
         style = self.style.ERROR if report.failed else self.style.SUCCESS
         self.stdout.write(style(report.sentence()))
+
+
+def _held(account: MailAccount, error: AccountHeld) -> dict[str, Any]:
+    return {
+        "account": account.pk,
+        "name": account.name,
+        "status": "held",
+        "error": str(error),
+        "error_code": error.code,
+    }
