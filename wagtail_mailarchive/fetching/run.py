@@ -22,9 +22,10 @@ from ..sources.deadline import Deadline
 from . import lease as leases
 from .health import note_end
 from .lease import HeldLease
-from .mailboxes import Pass, TimeIsUp, Unwanted
+from .mailboxes import Pass
 from .schedule import stop_orphans
 from .tally import Tally, tally
+from .under_way import TimeIsUp, UnderWay, Unwanted
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -95,7 +96,7 @@ def _work(
         if not _start(run, held):
             return Verdict.FINISHED
         until = Deadline(seconds + GRACE_SECONDS)
-        Pass(run, account, held, seconds, until, after_batch).work()
+        Pass(UnderWay(run, account, held, seconds, until, after_batch)).work()
     except LeaseLost:
         raise
     except TimeIsUp:
