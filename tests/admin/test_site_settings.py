@@ -144,6 +144,11 @@ def test_one_fixed_value_leaves_the_others_free(boss: Client, settings: Any) -> 
     assert effective_settings().FETCH_INTERVAL == 5
 
 
+def test_shows_the_address_to_register_at_a_provider(boss: Client) -> None:
+    told = f"http://testserver{reverse('mailarchive_oauth_callback')}"
+    assert f"<code>{told}</code>" in boss.get(address()).content.decode()
+
+
 # -- who -------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from wagtail.admin.ui.components import Component
 
 from ..fetching.condition import Condition
 from ..fetching.progress import Progress, progress
-from ..fetching.states import Tone, no_worker
+from ..fetching.states import WORKER_COMMAND, Tone, no_worker
 from ..models import EmailFolderPage, FetchRun, RunStatus, WorkerHeartbeat
 from ..models.run import ACTIVE
 from .fetch_now import may_fetch, refused_to_fetch
@@ -51,6 +51,10 @@ class FetchRegion(Component):
             css={"all": ["wagtail_mailarchive/admin.css"]},
             js=["wagtail_mailarchive/fetch-progress.js"],
         )
+
+    @property
+    def is_queued(self) -> bool:
+        return any(run.status == RunStatus.QUEUED for run in self.runs)
 
     @property
     def is_active(self) -> bool:
@@ -89,9 +93,11 @@ def region_of_account(account: Any, user: Any) -> FetchRegion | None:
     return FetchRegion(account.folder, runs, fetch_address=address)
 
 
-def without_progress(condition: Condition) -> Condition:
-    """Return `condition` without what a region tells beside it, and keeps up to date."""
+def beside(region: FetchRegion, condition: Condition) -> Condition:
+    """Return `condition` without what `region` tells beside it, and keeps up to date."""
     told = [state for state in condition.states if state.tone is not Tone.PROGRESS]
+    if region.is_queued:
+        told = [state for state in told if state.command != WORKER_COMMAND]
     return replace(condition, states=told)
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -39,11 +39,15 @@ def messages_of(run: FetchRun) -> str:
         (_("too large"), run.too_large),
         (_("erased"), run.erased),
     ]
-    named = [f"{number} {name}" for name, number in counted if number]
+    named = [f"{_grouped(number)} {name}" for name, number in counted if number]
     if run.status == RunStatus.SUCCEEDED:
         named = named or [_("nothing new")]
-        named.append(_("%(number)d on the server") % {"number": run.on_server})
+        named.append(_("%(number)s on the server") % {"number": _grouped(run.on_server)})
     return ", ".join(named)
+
+
+def _grouped(number: int) -> str:
+    return number_format(number, use_l10n=True, force_grouping=True)
 
 
 def outcome(run: FetchRun) -> str:

@@ -60,7 +60,8 @@ class FetchRunView(WagtailAdminTemplateMixin, TemplateView):
         items: list[dict[str, Any]] = [*self.breadcrumbs_items]
         if may_manage_any(self.request.user):
             items.append({"url": reverse("mailarchive_fetch_report"), "label": _("Mail fetches")})
-        return [*items, {"url": "", "label": self.get_page_subtitle()}]
+        here = {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()}
+        return [*items, here]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)

@@ -26,7 +26,7 @@ from ..archive.search import find
 from ..fetching.condition import condition_of_folder
 from ..models import EmailMessagePage
 from .fetch_now import fetch_button_attrs, may_fetch
-from .fetch_progress import region_of_folder, without_progress
+from .fetch_progress import beside, region_of_folder
 from .refusals import may_explore
 
 SEARCH_LIMIT = 500
@@ -136,6 +136,6 @@ class MessageIndexView(ExplorableIndexView):
         if region is not None:
             context["fetch_region"] = region
             context["media"] += region.media
-            condition = without_progress(condition)
+            condition = beside(region, condition)
         context["condition"] = condition
         return context

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +16,7 @@ from wagtail.contrib.settings.registry import register_setting
 from ..conf import ArchiveSettings, archive_settings, is_mail_host
 from ..models import ArchiveSiteSettings
 from ..models.site_settings import MEGABYTE, PRIVACY_CHOICES, fixed_names
+from .oauth import redirect_address
 
 # What Django's settings may fix: our field -> their name.
 SETTINGS = {
@@ -103,15 +103,7 @@ class RedirectAddressPanel(HelpPanel):
 
         def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
             context: dict[str, Any] = super().get_context_data(parent_context)
-            address = self.request.build_absolute_uri(reverse("mailarchive_oauth_callback"))
-            return {**context, "address": address}
-
-        def is_shown(self) -> bool:
-            try:
-                reverse("mailarchive_oauth_callback")
-            except NoReverseMatch:
-                return False
-            return True
+            return {**context, "address": redirect_address(self.request)}
 
 
 def register() -> None:
