@@ -231,7 +231,9 @@ def filled_in(browser: Browser, address: str) -> dict[str, Any]:
 
 def visit_everything(browser: Browser, account: MailAccount) -> None:
     run = account.runs.latest("pk")
-    scene = Scene(account.folder, account, run)
+    tests = account.trials.filter(kind=TrialKind.CONNECTION)
+    trial = tests.last() or Trial.objects.create(kind=TrialKind.CONNECTION, account=account)
+    scene = Scene(account.folder, account, run, trial)
     for name, names in addresses().items():
         address = scene.address(name, names)
         for query in ("", "?export=csv", "?export=xlsx"):

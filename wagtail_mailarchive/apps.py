@@ -15,9 +15,14 @@ class MailArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (registers them)
+        from .admin.account_panel import MailAccountsPanel
         from .archive import tree
+        from .models import EmailFolderPage
 
         tree.connect()
+        # Added here, because the panel comes from a room above the models.
+        panel = MailAccountsPanel(heading=_("Mail accounts"), icon="mail")
+        EmailFolderPage.content_panels = [*EmailFolderPage.content_panels, panel]
         post_migrate.connect(make_schedule, sender=self)
 
 

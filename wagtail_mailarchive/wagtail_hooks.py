@@ -17,6 +17,9 @@ from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
 from .admin import oauth, page_actions, page_hooks, site_settings_panel
+from .admin.account_dry_run import dry_run
+from .admin.account_switching import DISABLED, ENABLED, disable_account, enable_account
+from .admin.account_trials import account_trial
 from .admin.accounts import MailAccountViewSet
 from .admin.dashboard import add_alerts
 from .admin.fetch_now import (
@@ -60,6 +63,26 @@ def register_admin_urls() -> list[URLPattern]:
             "mailarchive/accounts/<int:account_id>/fetch/",
             fetch_account,
             name="mailarchive_fetch_account",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/enable/",
+            enable_account,
+            name="mailarchive_enable_account",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/disable/",
+            disable_account,
+            name="mailarchive_disable_account",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/dry-run/",
+            dry_run,
+            name="mailarchive_dry_run",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/trials/<int:trial_id>/",
+            account_trial,
+            name="mailarchive_account_trial",
         ),
         path(
             "mailarchive/folders/<int:folder_id>/progress/",
@@ -132,6 +155,8 @@ class FetchFormatter(LogFormatter):
 
 def register_log_actions(actions: LogActionRegistry) -> None:
     actions.register_action(LOG_ACTION)(FetchFormatter)
+    actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))
+    actions.register_action(DISABLED, gettext_lazy("Disable"), gettext_lazy("Disabled"))
 
 
 hooks.register("before_delete_page", page_hooks.before_delete_page)

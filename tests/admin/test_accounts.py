@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from wagtail.models import ModelLogEntry, ReferenceIndex
 
 from tests import factories
+from tests.admin.account_values import SECRET, add, edit, errors
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -23,7 +24,6 @@ from wagtail_mailarchive.models import (
     Trigger,
 )
 
-SECRET = "correct horse battery staple"
 pytestmark = pytest.mark.django_db
 
 
@@ -32,45 +32,13 @@ def folder(db: None) -> EmailFolderPage:
     return factories.folder(factories.workspace("Sales"), title="Offers")
 
 
-def form(into: EmailFolderPage, **values: Any) -> dict[str, Any]:
-    return {
-        "folder": into.pk,
-        "name": "Sales inbox",
-        "email": "sales@example.org",
-        "security": "tls",
-        "host": "imap.example.org",
-        "port": "993",
-        "username": "sales",
-        "secret": SECRET,
-        "ca_certificate": "",
-        "mailboxes": "INBOX\nArchive/2024\n\nINBOX",
-        "interval": "",
-        "enabled": "on",
-        **values,
-    }
-
-
-def add(client: Client, into: EmailFolderPage, **values: Any) -> Any:
-    return client.post(reverse("mailarchive_accounts:add"), form(into, **values))
-
-
-def edit(client: Client, account: MailAccount, **values: Any) -> Any:
-    address = reverse("mailarchive_accounts:edit", args=[account.pk])
-    return client.post(address, form(account.folder, **values))
-
-
-def errors(response: Any) -> dict[str, list[str]]:
-    assert response.status_code == 200
-    found: dict[str, list[str]] = response.context["form"].errors
-    return found
-
-
 def test_a_superuser_connects_an_account(
     boss: Client, superuser: Any, folder: EmailFolderPage
 ) -> None:
     response = add(boss, folder)
-    assert response.headers["Location"] == reverse("wagtailadmin_explore", args=[folder.pk])
     account = MailAccount.objects.get()
+    form = reverse("mailarchive_accounts:edit", args=[account.pk])
+    assert response.headers["Location"] == f"{form}#mailarchive-test"
     assert account.mailboxes == ["INBOX", "Archive/2024"]
     assert account.created_by == superuser
     assert account.endpoint().secret == SECRET
@@ -141,6 +109,14 @@ def test_another_server_or_user_needs_the_secret_again(
     ("values", "field"),
     [
         ({"secret": ""}, "secret"),
+        ({"connection": "gopher"}, "connection"),
+        ({"connection": ""}, "connection"),
+        ({"host": ""}, "host"),
+        ({"sign_in": "oauth2:"}, "sign_in"),
+        ({"sign_in": "oauth2:nobody"}, "sign_in"),
+        ({"selection": "since"}, "since"),
+        ({"message_limit": "0"}, "message_limit"),
+        ({"tls_minimum": "1.0"}, "tls_minimum"),
         ({"secret": "two\nlines"}, "secret"),
         ({"host": "https://imap.example.org/"}, "host"),
         ({"host": "user@imap.example.org"}, "host"),
@@ -165,10 +141,14 @@ def test_what_cannot_work_is_said_at_its_field(
 def test_plaintext_is_offered_only_where_the_site_allows_it(
     boss: Client, folder: EmailFolderPage, settings: Any
 ) -> None:
-    assert add(boss, folder, security="plain").status_code == 302
-    allowed = {**settings.WAGTAIL_MAILARCHIVE, "ALLOW_PLAINTEXT": False}
-    settings.WAGTAIL_MAILARCHIVE = allowed
-    assert "security" in errors(add(boss, folder, security="plain"))
+    assert add(boss, folder, connection="imap").status_code == 302
+    forbidden = {**settings.WAGTAIL_MAILARCHIVE, "ALLOW_PLAINTEXT": False}
+    settings.WAGTAIL_MAILARCHIVE = forbidden
+    for plain in ("imap", "pop3"):
+        assert "connection" in errors(add(boss, folder, connection=plain))
+    html = boss.get(reverse("mailarchive_accounts:add")).content.decode()
+    assert "This site allows encrypted connections only." in html
+    assert "not encrypted" not in html
 
 
 def test_a_missing_encryption_key_is_a_sentence(
@@ -206,7 +186,8 @@ def test_deleting_an_account_keeps_its_mail(boss: Client, folder: EmailFolderPag
     )
     address = reverse("mailarchive_accounts:delete", args=[account.pk])
     html = boss.get(address).content.decode()
-    assert "All mail archived from it stays in “Offers”" in html
+    assert "1 message archived from it stays in “Offers”." in html
+    assert "Nothing changes on the server." in html
     assert boss.post(address).status_code == 302
     assert not MailAccount.objects.exists()
     assert EmailMessagePage.objects.get().subject == "Kept"

@@ -22,6 +22,8 @@ from wagtail_mailarchive.models import (
     FetchRun,
     MailAccount,
     RunStatus,
+    Trial,
+    TrialKind,
 )
 from wagtail_mailarchive.models.permissions import manage_permission
 
@@ -61,6 +63,10 @@ TABLE = {
     "mailarchive_accounts:history": Rule(MANAGERS),
     "mailarchive_accounts:history_results": Rule(MANAGERS),
     "mailarchive_accounts:usage": Rule(MANAGERS),
+    "mailarchive_account_trial": Rule(MANAGERS),
+    "mailarchive_dry_run": Rule(MANAGERS),
+    "mailarchive_enable_account": Rule(MANAGERS),
+    "mailarchive_disable_account": Rule(MANAGERS),
     "mailarchive_fetch_folder": Rule(PUBLISHERS, "post"),
     "mailarchive_fetch_account": Rule(PUBLISHERS, "post"),
     "mailarchive_fetch_progress": Rule(PUBLISHERS),
@@ -81,6 +87,7 @@ class Scene:
     folder: EmailFolderPage
     account: MailAccount
     run: FetchRun
+    trial: Trial
 
     def address(self, name: str, takes: Sequence[str]) -> str:
         """Return the address of that name; everything it takes must be known here."""
@@ -89,6 +96,7 @@ class Scene:
             "account_id": self.account.pk,
             "folder_id": self.folder.pk,
             "run_id": self.run.pk,
+            "trial_id": self.trial.pk,
             "app_name": "wagtail_mailarchive",
             "model_name": "archivesitesettings",
         }
@@ -102,7 +110,8 @@ def scene(db: None) -> Scene:
     account = factories.account(folder, name="Secret plans", created_by=creator)
     run = factories.fetch_run(account, RunStatus.SUCCEEDED)
     factories.folder(factories.workspace("Elsewhere"))
-    return Scene(folder, account, run)
+    trial = Trial.objects.create(kind=TrialKind.CONNECTION, account=account)
+    return Scene(folder, account, run, trial)
 
 
 def browser(who: Who, scene: Scene) -> Client:

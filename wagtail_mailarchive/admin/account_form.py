@@ -7,6 +7,7 @@ from typing import Any
 from cryptography.x509 import load_pem_x509_certificates
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -14,42 +15,63 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminPageChooser
 
 from ..exceptions import ConfigurationError
+from ..fetching import health
 from ..models import EmailFolderPage, MailAccount
-from ..models.account import default_mailboxes
+from ..models.account import (
+    POP3_MAILBOX,
+    PORTS,
+    MailboxChoice,
+    Protocol,
+    Selection,
+    default_mailboxes,
+)
 from ..models.run import sentence
 from ..models.secret import keyring
 from ..models.site_settings import effective_settings
-from ..sources.base import Security
+from ..sources.base import Login
+from .account_fields import (
+    CONNECTIONS,
+    MailboxNames,
+    RadioWithReasons,
+    connection_choices,
+    connection_of,
+)
+from .account_presets import BY_SLUG, PRESETS, preset_for
+from .account_token import was_tested
+from .oauth import alias_for_preset, available_providers, why_unavailable
 from .policies import may_manage
 
-MAX_MAILBOX_NAME = 500
 # What a secret is bound to: a changed value must not carry the old secret to another server.
 BINDING = ("host", "port", "username")
+# What a test tries. Once one of them is changed, the account has to be tested again.
+TRIED = ("connection", *BINDING, "sign_in", "tls_minimum", "ca_certificate")
 
-
-class MailboxNames(forms.CharField):
-    """One name a line; a list of strings."""
-
-    widget = forms.Textarea(attrs={"rows": 3})
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        lines = [line.strip() for line in str(super().clean(value) or "").splitlines()]
-        names = list(dict.fromkeys(line for line in lines if line))
-        for name in names:
-            if not name.isprintable() or len(name) > MAX_MAILBOX_NAME:
-                raise ValidationError(_("“%(name)s” is no mailbox name."), params={"name": name})
-        return names
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
+POP3_MAILBOXES = gettext_lazy("POP3 has one mailbox, the INBOX. Choose IMAP for others.")
+POP3_SELECTION = gettext_lazy(
+    "POP3 does not say what has been read or when it arrived, so everything not yet archived is "
+    "fetched. Choose IMAP for a choice."
+)
 
 
 class MailAccountForm(WagtailAdminModelForm):
-    """A mail account with its secret, which goes in and never comes out."""
+    """A mail account with its secret, which goes in and never comes out.
 
+    Attributes:
+        trial: the test to be shown with the form; None if there is none.
+        secret_is_gone: whether a secret was typed that this page does not show again.
+    """
+
+    trial: Any = None
+    secret_is_gone = False
+
+    preset = forms.ChoiceField(
+        label=gettext_lazy("Provider"),
+        required=False,
+        choices=[("", gettext_lazy("as the address says")), *((p.slug, p.name) for p in PRESETS)],
+        help_text=gettext_lazy("Fills host, port, protocol and login where they are empty."),
+    )
+    connection = forms.ChoiceField(label=gettext_lazy("Protocol"))
+    sign_in = forms.ChoiceField(label=gettext_lazy("Login"), widget=RadioWithReasons)
     secret = forms.CharField(
         label=gettext_lazy("Password"),
         required=False,
@@ -63,45 +85,127 @@ class MailAccountForm(WagtailAdminModelForm):
         ),
     )
     mailboxes = MailboxNames(
-        label=gettext_lazy("Mailboxes"),
+        label=gettext_lazy("Names of mailboxes"),
+        required=False,
         initial=default_mailboxes,
-        help_text=gettext_lazy("One name a line, as on the server, e.g. INBOX or Archive/2024."),
+        help_text=gettext_lazy(
+            "One name a line, as on the server, e.g. INBOX or Archive/2024. After a passed test "
+            "they can be picked from the server's list."
+        ),
     )
+    tested = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = MailAccount
         fields = [
             "folder",
             "name",
+            "description",
             "email",
-            "security",
             "host",
             "port",
             "username",
+            "tls_minimum",
             "ca_certificate",
+            "mailbox_choice",
             "mailboxes",
+            "selection",
+            "since",
+            "message_limit",
             "interval",
             "enabled",
         ]
         # Two folders of one name are told apart by where they are.
         widgets = {
             "folder": AdminPageChooser(target_models=[EmailFolderPage]),
+            "description": forms.Textarea(attrs={"rows": 2}),
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+            "mailbox_choice": RadioWithReasons,
+            "selection": RadioWithReasons,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        security = self.fields["security"]
-        if not effective_settings().ALLOW_PLAINTEXT:
-            security.choices = [
-                choice for choice in security.choices if choice[0] != Security.PLAIN.value
-            ]
+        self.is_new = self.instance._state.adding
+        self.site = effective_settings()
+        self.initial |= {
+            "connection": connection_of(self.instance.protocol, self.instance.security),
+            "sign_in": _sign_in_value(self.instance),
+            "preset": "" if self.is_new else preset_for(self.instance.email).slug,
+            "ca_certificate": _unix_lines(self.instance.ca_certificate),
+        }
+        for name in ("host", "port", "username"):
+            # Left empty, they follow provider, protocol and address.
+            self.fields[name].required = False
         self.fields["username"].widget.attrs["autocomplete"] = "off"
+        self.fields["username"].help_text = _("Empty: the e-mail address.")
+        self.fields["port"].help_text = _("Empty: the usual port of the protocol.")
+        if self.is_new:
+            self.initial["port"] = None
+            self.fields["enabled"].label = _("Fetch mail as soon as it is saved")
+            self.fields["enabled"].help_text = _(
+                "Takes a passed test of the connection; without one it is saved disabled."
+            )
+        else:
+            del self.fields["enabled"]
+        self._offer_connections()
+        self._advise()
+        self._offer_sign_in()
+        self._limit_to_protocol()
 
-    @sensitive_variables()
-    def full_clean(self) -> None:
-        # Each field's own cleaning holds the secret in a variable of Django's.
-        super().full_clean()
+    # -- what can be chosen ------------------------------------------------------------------
+
+    def _offer_connections(self) -> None:
+        field = self.fields["connection"]
+        field.choices = connection_choices(plaintext=self.site.ALLOW_PLAINTEXT)
+        if not self.site.ALLOW_PLAINTEXT:
+            field.help_text = _("This site allows encrypted connections only.")
+
+    def _advise(self) -> None:
+        slug, address = self["preset"].value(), str(self["email"].value() or "")
+        if slug or address:
+            preset = BY_SLUG.get(slug) or preset_for(address)
+            self.fields["preset"].help_text = preset.advice
+
+    def _offer_sign_in(self) -> None:
+        providers = available_providers()
+        choices: list[tuple[str, str]] = [(Login.PASSWORD.value, _("password"))]
+        choices += [(_oauth_value(alias), f"OAuth 2.0: {name}") for alias, name in providers]
+        present = self.initial["sign_in"]
+        widget = self.fields["sign_in"].widget
+        widget.group_label = self.fields["sign_in"].label
+        self.can_sign_in = bool(providers)
+        if not providers:
+            widget.unavailable = [_oauth_value("")]
+            widget.reason = why_unavailable()
+            widget.is_limited = True
+            choices.append((_oauth_value(""), "OAuth 2.0"))
+        elif present not in dict(choices):
+            widget.unavailable = [present]
+            widget.reason = _("“%(provider)s” is not set up on this site any more.") % {
+                "provider": self.instance.oauth_provider
+            }
+            widget.is_limited = True
+            choices.append((present, f"OAuth 2.0: {self.instance.oauth_provider}"))
+        self.fields["sign_in"].choices = choices
+
+    def _limit_to_protocol(self) -> None:
+        chosen = self["connection"].value()
+        limited = chosen in CONNECTIONS and CONNECTIONS[chosen][0] == Protocol.POP3
+        for name, unavailable, reason in (
+            ("mailbox_choice", [MailboxChoice.ALL.value], POP3_MAILBOXES),
+            ("selection", [Selection.UNREAD.value, Selection.SINCE.value], POP3_SELECTION),
+        ):
+            widget = self.fields[name].widget
+            widget.group_label = self.fields[name].label
+            widget.unavailable = unavailable
+            widget.reason = reason
+            widget.is_limited = limited
+        picker = self.fields["mailboxes"].widget
+        picker.reason = POP3_MAILBOXES
+        picker.is_limited = limited
+
+    # -- single values -----------------------------------------------------------------------
 
     def clean_folder(self) -> EmailFolderPage:
         folder: EmailFolderPage = self.cleaned_data["folder"]
@@ -119,7 +223,7 @@ class MailAccountForm(WagtailAdminModelForm):
 
     def clean_host(self) -> str:
         host = str(self.cleaned_data["host"]).strip().rstrip(".").lower()
-        if not host or not host.isprintable() or any(character in host for character in "/@ ?#"):
+        if not host.isprintable() or any(character in host for character in "/@ ?#"):
             raise ValidationError(_("Enter the host name alone, e.g. mail.example.org."))
         return host
 
@@ -130,8 +234,8 @@ class MailAccountForm(WagtailAdminModelForm):
         return username
 
     def clean_ca_certificate(self) -> str:
-        text = str(self.cleaned_data["ca_certificate"])
-        if text.strip():
+        text = _unix_lines(self.cleaned_data["ca_certificate"])
+        if text:
             try:
                 load_pem_x509_certificates(text.encode())
             except ValueError:
@@ -140,25 +244,87 @@ class MailAccountForm(WagtailAdminModelForm):
                 ) from None
         return text
 
+    # -- values together ---------------------------------------------------------------------
+
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
+        if cleaned.get("connection"):
+            self._fill_what_is_empty(cleaned)
+            self.instance.protocol, self.instance.security = CONNECTIONS[cleaned["connection"]]
+        for name, missing in (("host", _("Enter the host.")), ("username", _("Enter the name."))):
+            if name not in self.errors and not cleaned.get(name):
+                self.add_error(name, missing)
+        self._take_sign_in(cleaned)
+        self._check_mailboxes(cleaned)
+        self._check_selection(cleaned)
+        self._check_secret(cleaned)
+        return cleaned
+
+    def _fill_what_is_empty(self, cleaned: dict[str, Any]) -> None:
+        protocol, _security = CONNECTIONS[cleaned["connection"]]
+        address = cleaned.get("email") or ""
+        preset = BY_SLUG.get(cleaned.get("preset") or "") or preset_for(address)
+        filling = {
+            "host": preset.hosts.get(protocol, ""),
+            "port": PORTS[CONNECTIONS[cleaned["connection"]]],
+            "username": address,
+        }
+        for name, value in filling.items():
+            if name not in self.errors and cleaned.get(name) in (None, ""):
+                cleaned[name] = value
+
+    def _take_sign_in(self, cleaned: dict[str, Any]) -> None:
+        login, _colon, provider = (cleaned.get("sign_in") or "").partition(":")
+        if login == Login.OAUTH2 and provider not in dict(available_providers()):
+            self.add_error("sign_in", str(self.fields["sign_in"].widget.reason))
+        elif login:
+            self.instance.login, self.instance.oauth_provider = login, provider
+
+    def _check_mailboxes(self, cleaned: dict[str, Any]) -> None:
+        choice, names = cleaned.get("mailbox_choice"), cleaned.get("mailboxes")
+        if self.instance.protocol == Protocol.POP3:
+            if choice == MailboxChoice.ALL:
+                self.add_error("mailbox_choice", str(POP3_MAILBOXES))
+            elif names and names != [POP3_MAILBOX]:
+                self.add_error("mailboxes", str(POP3_MAILBOXES))
+            cleaned["mailboxes"] = [POP3_MAILBOX]
+        elif choice == MailboxChoice.NAMED and names == []:
+            self.add_error("mailboxes", _("Enter or pick at least one mailbox."))
+
+    def _check_selection(self, cleaned: dict[str, Any]) -> None:
+        selection = cleaned.get("selection")
+        if selection != Selection.SINCE:
+            cleaned["since"] = None
+        elif "since" not in self.errors and not cleaned.get("since"):
+            self.add_error("since", _("Enter the first day."))
+        if self.instance.protocol == Protocol.POP3 and selection not in (
+            None,
+            Selection.EVERYTHING,
+        ):
+            self.add_error("selection", str(POP3_SELECTION))
+
+    @sensitive_variables()
+    def _check_secret(self, cleaned: dict[str, Any]) -> None:
+        if self.instance.login == Login.OAUTH2:
+            # Nothing that was typed for another login is kept.
+            cleaned["secret"] = ""
+            return
         secret = cleaned.get("secret", "")
         if not secret.isprintable():
             self.add_error("secret", _("A password has no line breaks or control characters."))
         elif not secret and not self.instance.sealed_secret:
             self.add_error("secret", _("Enter the password."))
-        elif not secret and self._binding_changed(cleaned):
+        elif not secret and self._changed(cleaned, BINDING):
             self.add_error(
                 "secret",
                 _("Enter the password again: it was entered for another host, port or user name."),
             )
         elif secret:
             self._check_keys()
-        return cleaned
 
-    def _binding_changed(self, cleaned: dict[str, Any]) -> bool:
-        return any(name in cleaned and cleaned[name] != self.initial.get(name) for name in BINDING)
+    def _changed(self, cleaned: dict[str, Any], names: tuple[str, ...]) -> bool:
+        return any(name in cleaned and cleaned[name] != self.initial.get(name) for name in names)
 
     def _check_keys(self) -> None:
         try:
@@ -166,12 +332,63 @@ class MailAccountForm(WagtailAdminModelForm):
         except ConfigurationError as error:
             self.add_error(None, sentence(error.code, error.params))
 
+    # -- what a test is about ----------------------------------------------------------------
+
+    @property
+    def must_be_tested(self) -> bool:
+        """Whether what was sent differs from what is saved in something that a test tries."""
+        changed = self._changed(self.cleaned_data, TRIED) or bool(self.cleaned_data["secret"])
+        return self.is_new or changed
+
+    def leave_what_a_test_tries(self) -> bool:
+        """Validate; forget the errors of what no test tries; return whether the rest is good."""
+        for name in set(self.errors) - {*TRIED, "secret", "email"}:
+            del self.errors[name]
+        return not self.errors
+
     @sensitive_variables()
     def save(self, commit: bool = True) -> MailAccount:
+        account: MailAccount = self.instance
         secret = self.cleaned_data["secret"]
-        if secret:
-            self.instance.set_secret(secret)
-        if self.instance._state.adding:
-            self.instance.created_by = self.for_user
-        account: MailAccount = super().save(commit=commit)
-        return account
+        must_be_tested = self.must_be_tested
+        if must_be_tested:
+            tested = was_tested(self.cleaned_data["tested"], account, secret, self.for_user)
+            account.verified_at = timezone.now() if tested else None
+            account.enabled = account.enabled and tested
+        if account.login == Login.OAUTH2:
+            account.sealed_secret = ""
+        elif secret:
+            account.set_secret(secret)
+        if self.is_new:
+            account.created_by = self.for_user
+        saved: MailAccount = super().save(commit=commit)
+        if must_be_tested and not self.is_new:
+            health.release(account)
+        return saved
+
+
+def _sign_in_value(account: MailAccount) -> str:
+    if account.login == Login.OAUTH2:
+        return _oauth_value(account.oauth_provider)
+    return str(Login.PASSWORD.value)
+
+
+def _oauth_value(provider: str) -> str:
+    return f"{Login.OAUTH2.value}:{provider}"
+
+
+def _unix_lines(text: str) -> str:
+    """Browsers send CRLF, and what was not changed must not look as if it was."""
+    return "\n".join(text.split("\r\n")).strip()
+
+
+def sign_in_by_preset() -> dict[str, str]:
+    """Return slug of a preset -> the choice of login that it takes, where the site offers it."""
+    found = {}
+    for preset in PRESETS:
+        alias = alias_for_preset(preset.oauth) if preset.oauth else ""
+        if preset.login == Login.PASSWORD:
+            found[preset.slug] = str(Login.PASSWORD.value)
+        elif alias:
+            found[preset.slug] = _oauth_value(alias)
+    return found

@@ -131,8 +131,6 @@ def presets_for_script() -> list[dict[str, object]]:
             "slug": preset.slug,
             "domains": list(preset.domains),
             "hosts": {protocol.value: host for protocol, host in preset.hosts.items()},
-            "login": preset.login.value,
-            "oauth": preset.oauth,
             "advice": str(preset.advice),
         }
         for preset in PRESETS

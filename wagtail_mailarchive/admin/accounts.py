@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.forms import Media
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
@@ -15,18 +17,31 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
-from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
+from wagtail.admin import messages
 from wagtail.admin.ui.tables import BooleanColumn, Column
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
-from wagtail.admin.widgets.button import Button, HeaderButton
+from wagtail.admin.widgets.button import HeaderButton
 
 from ..fetching.condition import conditions_of_accounts
-from ..models import EmailFolderPage, MailAccount
+from ..models import EmailFolderPage, MailAccount, TrialKind
 from ..models.permissions import accounts_managed_by, manage_permission
+from .account_buttons import fetch_button, more_buttons
 from .account_form import MailAccountForm
-from .fetch_now import fetch_button_attrs
+from .account_handler import account_handler
+from .account_switching import what_removing_does
+from .account_trials import (
+    TEST_ACTION,
+    TestsConnection,
+    latest_test,
+    listed_mailboxes,
+    show_result,
+    tell,
+)
+from .oauth import start_sign_in
 from .policies import for_managers
+
+SIGN_IN_ACTION = "action-sign_in"
 
 hide_secret = method_decorator(sensitive_post_parameters("secret"), name="dispatch")
 
@@ -56,41 +71,95 @@ class AccountIndexView(generic.IndexView):
 
     def get_list_more_buttons(self, instance: MailAccount) -> list[Any]:
         buttons: list[Any] = super().get_list_more_buttons(instance)
-        address = reverse("mailarchive_fetch_account", args=[instance.pk])
-        buttons.append(
-            Button(
-                _("Fetch new mail"),
-                icon_name="mail",
-                attrs=fetch_button_attrs(address),
-                priority=15,
-            )
-        )
-        return buttons
+        return [*buttons, fetch_button(instance), *more_buttons(instance)]
+
+
+class AccountFormView(TestsConnection):
+    """What the views of a new and of a saved account have in common: three buttons."""
+
+    object: Any
+
+    def saved_account(self) -> MailAccount | None:
+        """Return the account as it is saved; None before it is."""
+        return None
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if TEST_ACTION in request.POST:
+            self.object = self.saved_account()
+            # Another instance, because the form writes what was typed into its own.
+            return self.test_connection(self.get_form(), self.saved_account())
+        response: HttpResponseBase = super().post(request, *args, **kwargs)
+        return response
+
+    def save_action(self) -> HttpResponseBase:
+        if SIGN_IN_ACTION in self.request.POST:
+            return start_sign_in(self.request, self.object)
+        response: HttpResponseBase = super().save_action()
+        return response
 
 
 @hide_secret
-class AccountCreateView(generic.CreateView):
+class AccountCreateView(AccountFormView, generic.CreateView):
     def get_initial(self) -> dict[str, Any]:
         # The link on a folder without accounts names the folder.
         number = self.request.GET.get("folder", "")
         folder = EmailFolderPage.objects.filter(pk=number).first() if number.isdecimal() else None
         return {**super().get_initial(), "folder": folder and folder.pk}
 
+    def get_success_message(self, instance: MailAccount) -> str:
+        return told_after_saving(instance)
+
+    def get_success_buttons(self) -> list[Any]:
+        # Where it leads to the form there is no need for a way to it.
+        return super().get_success_buttons() if self.object.enabled else []
+
     def get_success_url(self) -> str:
-        return reverse("wagtailadmin_explore", args=[self.object.folder_id])
+        if self.object.enabled:
+            return reverse("wagtailadmin_explore", args=[self.object.folder_id])
+        return f"{self.get_edit_url()}#mailarchive-test"
 
 
 @hide_secret
-class AccountEditView(generic.EditView):
+class AccountEditView(AccountFormView, generic.EditView):
     template_name = "wagtail_mailarchive/admin/account_edit.html"
     run_history = 10
 
     @cached_property
     def header_buttons(self) -> list[Any]:
-        address = reverse("mailarchive_fetch_account", args=[self.object.pk])
-        return [
-            HeaderButton(_("Fetch new mail"), icon_name="mail", attrs=fetch_button_attrs(address))
-        ]
+        return [fetch_button(self.object, HeaderButton)]
+
+    @cached_property
+    def header_more_buttons(self) -> list[Any]:
+        return [*more_buttons(self.object), *super().header_more_buttons]
+
+    def get_form(self, form_class: Any = None) -> MailAccountForm:
+        form: MailAccountForm = super().get_form(form_class)
+        form.fields["mailboxes"].widget.known = listed_mailboxes(latest_test(self.object))
+        number = self.request.GET.get("trial", "")
+        if not form.is_bound and number.isdecimal():
+            # The result of a test, where no script puts it into the page.
+            trial = self.object.trials.filter(kind=TrialKind.CONNECTION, pk=number).first()
+            if trial is not None:
+                show_result(form, tell(trial, self.object), trial)
+        return form
+
+    def saved_account(self) -> MailAccount | None:
+        account: MailAccount = self.get_object()
+        return account
+
+    def get_success_message(self) -> str:
+        return told_after_saving(self.object)
+
+    def get_success_url(self) -> str:
+        if self.object.verified_at is None:
+            return f"{self.get_edit_url()}#mailarchive-test"
+        return reverse("mailarchive_accounts:index")
+
+    def get_success_buttons(self) -> list[Any]:
+        if self.object.enabled or self.object.verified_at is None:
+            return []
+        address = reverse("mailarchive_enable_account", args=[self.object.pk])
+        return [messages.button(address, _("Enable"))]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -103,12 +172,29 @@ class AccountEditView(generic.EditView):
 
 
 class AccountDeleteView(generic.DeleteView):
+    template_name = "wagtail_mailarchive/admin/account_confirm_delete.html"
+
     @property
     def confirmation_message(self) -> str:
-        return _(
-            "Delete “%(account)s”? Its stored password goes, and nothing more is fetched. "
-            "All mail archived from it stays in “%(folder)s”, and nothing changes on the server."
-        ) % {"account": self.object.name, "folder": self.object.folder.title}
+        return _("Remove “%(account)s”?") % {"account": self.object.name}
+
+    @property
+    def consequences(self) -> list[str]:
+        return what_removing_does(self.object)
+
+
+def told_after_saving(account: MailAccount) -> str:
+    """Return what was saved, and what it does from now on."""
+    if account.enabled:
+        told = _("“%(account)s” is saved; its mail is fetched on schedule.")
+    elif account.verified_at is not None:
+        told = _("“%(account)s” is saved and disabled. Its connection works; it can be enabled.")
+    else:
+        told = _(
+            "“%(account)s” is saved and disabled, because these values have not been tested. "
+            "Test the connection; then the account can be enabled."
+        )
+    return told % {"account": account.name}
 
 
 class MailAccountViewSet(ModelViewSet):
@@ -135,29 +221,7 @@ class MailAccountViewSet(ModelViewSet):
     add_view_class = AccountCreateView
     edit_view_class = AccountEditView
     delete_view_class = AccountDeleteView
-    edit_handler = ObjectList(
-        [
-            MultiFieldPanel(
-                [FieldPanel("folder"), FieldPanel("name"), FieldPanel("email")],
-                heading=gettext_lazy("Account"),
-            ),
-            MultiFieldPanel(
-                [
-                    FieldPanel("security"),
-                    FieldRowPanel([FieldPanel("host"), FieldPanel("port")]),
-                    FieldPanel("username"),
-                    FieldPanel("secret"),
-                    FieldPanel("ca_certificate"),
-                ],
-                heading=gettext_lazy("Server"),
-            ),
-            MultiFieldPanel(
-                [FieldPanel("mailboxes"), FieldPanel("interval"), FieldPanel("enabled")],
-                heading=gettext_lazy("What to fetch"),
-            ),
-        ],
-        base_form_class=MailAccountForm,
-    )
+    edit_handler = account_handler
 
     def construct_view(self, view_class: type[View], **kwargs: Any) -> Any:
         return for_managers(super().construct_view(view_class, **kwargs))

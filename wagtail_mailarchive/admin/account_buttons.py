@@ -1,0 +1,58 @@
+"""What can be done with one account; the same buttons in the listing, its form and the folder."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from wagtail.admin.widgets.button import Button
+
+from ..models import MailAccount
+from .fetch_now import fetch_button_attrs
+
+
+def fetch_button(account: MailAccount, button_class: type[Button] = Button) -> Button:
+    address = reverse("mailarchive_fetch_account", args=[account.pk])
+    return button_class(
+        _("Fetch new mail"), icon_name="mail", attrs=fetch_button_attrs(address), priority=10
+    )
+
+
+def more_buttons(account: MailAccount) -> list[Button]:
+    """Return the buttons beside edit, fetch and delete."""
+    buttons = [
+        Button(
+            _("Dry run"),
+            url=reverse("mailarchive_dry_run", args=[account.pk]),
+            icon_name="view",
+            priority=15,
+        )
+    ]
+    if account.enabled:
+        buttons.append(
+            Button(
+                _("Disable"),
+                url=reverse("mailarchive_disable_account", args=[account.pk]),
+                icon_name="minus",
+                priority=16,
+            )
+        )
+    elif account.verified_at is not None:
+        buttons.append(
+            Button(
+                _("Enable"),
+                url=reverse("mailarchive_enable_account", args=[account.pk]),
+                icon_name="circle-check",
+                priority=16,
+            )
+        )
+    else:
+        # What has not been tested cannot be enabled.
+        buttons.append(
+            Button(
+                _("Test connection"),
+                url=reverse("mailarchive_accounts:edit", args=[account.pk]) + "#mailarchive-test",
+                icon_name="circle-check",
+                priority=16,
+            )
+        )
+    return buttons
