@@ -10,7 +10,9 @@ from django.core.management import CommandError, call_command
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
+from wagtail_mailarchive.fetching import batches
 from wagtail_mailarchive.models import AccountHealth, EmailFolderPage, MailAccount
+from wagtail_mailarchive.models.site_settings import ArchiveSiteSettings
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +78,29 @@ def test_one_account_or_folder_can_be_chosen(
         run("--account", "987654")
     with pytest.raises(CommandError, match="no enabled mail account"):
         run("--account", "0")
+
+
+def test_while_the_site_is_switched_off_nothing_is_fetched(account: MailAccount) -> None:
+    ArchiveSiteSettings.objects.create(is_on=False)
+    with pytest.raises(CommandError, match="switched off"):
+        run()
+    assert not account.runs.exists()
+
+
+def test_a_terminal_shows_how_far_it_is(
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "MAX_MESSAGES", 1)
+    for number in range(3):
+        dovecot.deliver(mail_user, factories.raw(f"Message {number}"))
+    account.message_limit = 2
+    account.save()
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    call_command("mailarchive_fetch", stdout=StringIO(), stderr=terminal)
+    shown = terminal.getvalue()
+    assert f"[{'#' * 15:<30}] 1/2" in shown
+    assert f"[{'#' * 30}] 2/2" in shown

@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wagtail_mailarchive.exceptions import AccountHeld
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
+from wagtail_mailarchive.fetching.progress import progress
 from wagtail_mailarchive.models import FetchRun, MailAccount
+from wagtail_mailarchive.models.site_settings import is_on
 
 
 class Command(BaseCommand):
@@ -21,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one summary object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not is_on():
+            raise CommandError("Mail archiving is switched off in Settings > Mail archive.")
         accounts = MailAccount.objects.filter(enabled=True).select_related("folder")
         if options["account"] is not None:
             accounts = accounts.filter(pk=options["account"])
@@ -58,10 +62,10 @@ class Command(BaseCommand):
         if not self._bar:
             return
         run.refresh_from_db()
-        done = run.archived + run.duplicates + run.quarantined + run.too_large
-        total = max(done + run.waiting, 1)
-        filled = 30 * done // total
-        self.stderr.write(f"\r{run.account_name}: [{'#' * filled:<30}] {done}/{total}", ending="")
+        [told] = progress([run])
+        done, whole = told["done"], told["whole"]
+        bar = "#" * (30 * done // max(whole, 1))
+        self.stderr.write(f"\r{run.account_name}: [{bar:<30}] {done}/{whole}", ending="")
         self.stderr.flush()
 
     def _print(self, report: Report) -> None:
