@@ -207,6 +207,11 @@ class MailAccountForm(WagtailAdminModelForm):
 
     # -- single values -----------------------------------------------------------------------
 
+    @sensitive_variables()
+    def full_clean(self) -> None:
+        # Each field's own cleaning holds the secret in a variable of Django's.
+        super().full_clean()
+
     def clean_folder(self) -> EmailFolderPage:
         folder: EmailFolderPage = self.cleaned_data["folder"]
         if not may_manage(self.for_user, folder):
