@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -284,6 +285,11 @@ class _Handler(BaseHTTPRequestHandler):
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
     outer: OAuthServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Who hangs up in the middle of an answer is no mistake of this server.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class OAuthServer:

@@ -33,17 +33,21 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__(max_retries=0)
         self._connections: list[Any] = []
+        self._sockets: list[Any] = []
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         usual = pool.ConnectionCls
+        connections, sockets = self._connections, self._sockets
 
-        def remembered(*args: Any, **kwargs: Any) -> Any:
-            connection = usual(*args, **kwargs)
-            self._connections.append(connection)
-            return connection
+        class Remembered(usual):  # type: ignore[misc, valid-type]
+            def connect(self) -> None:
+                connections.append(self)
+                super().connect()
+                # The connection itself forgets it while an answer without a length is read.
+                sockets.append(self.sock)
 
-        pool.ConnectionCls = remembered
+        pool.ConnectionCls = Remembered
         return pool
 
     def send(
@@ -72,10 +76,10 @@ class BoundedAdapter(HTTPAdapter):
 
     def cut(self) -> None:
         """Make what waits for the server fail at once."""
-        for connection in self._connections:
-            if connection.sock is not None:
-                with suppress(OSError):
-                    connection.sock.shutdown(SHUT_RDWR)
+        under_way = [connection.sock for connection in self._connections]
+        for each in filter(None, [*under_way, *self._sockets]):
+            with suppress(OSError):
+                each.shutdown(SHUT_RDWR)
 
 
 def within(deadline: Deadline, adapter: BoundedAdapter, call: Callable[[], T]) -> T:
@@ -118,6 +122,6 @@ def json_object(response: requests.Response) -> Mapping[str, Any] | None:
     """Return the JSON object that `response` holds, None if it holds none."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
