@@ -205,6 +205,11 @@ class MailAccountForm(WagtailAdminModelForm):
         picker.reason = POP3_MAILBOXES
         picker.is_limited = limited
 
+    @sensitive_variables()
+    def full_clean(self) -> None:
+        # Each field's own cleaning holds the secret in a variable of Django's.
+        super().full_clean()
+
     # -- single values -----------------------------------------------------------------------
 
     @sensitive_variables()
