@@ -88,7 +88,11 @@ def shown_certificate(encrypted: ssl.SSLSocket) -> ShownCertificate:
         ValueError: it has no end that could be understood.
     """
     said = encrypted.getpeercert() or {}
-    holders = [_printable(holder[1]) for holder in said.get("subjectAltName", ())]
+    holders = [
+        _printable(holder[1])
+        for holder in said.get("subjectAltName", ())
+        if holder[0] in ("DNS", "IP Address")
+    ]
     return ShownCertificate(
         subject=next(iter(holders), "") or _named(said.get("subject", ()), "commonName"),
         issuer=_named(said.get("issuer", ()), "organizationName", "commonName"),
