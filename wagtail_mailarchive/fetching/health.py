@@ -9,13 +9,20 @@ any more, because servers lock accounts for it.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from ..conf import ArchiveSettings
+from ..exceptions import (
+    LoginRejected,
+    LoginUnavailable,
+    ServerBusy,
+    SignInNeeded,
+    TokenRejected,
+)
 from ..models import AccountHealth, FetchRun, MailAccount, RunStatus
 from ..models.site_settings import effective_settings
 
@@ -25,10 +32,10 @@ MOST_REJECTIONS = 3
 # Succeeded runs over which the backlog is watched.
 BACKLOG_RUNS = 3
 
-REJECTED: Collection[str] = frozenset({"LoginRejected", "TokenRejected"})
-SIGN_IN = "SignInNeeded"
+_REJECTED = {LoginRejected.__name__, TokenRejected.__name__}
+_SIGN_IN = SignInNeeded.__name__
 # Errors whose `seconds` are the server's own wish.
-_WITH_HINT: Collection[str] = frozenset({"ServerBusy", "LoginUnavailable"})
+_WITH_HINT = {ServerBusy.__name__, LoginUnavailable.__name__}
 _RELEASED: Mapping[str, Any] = {
     "failures": 0,
     "rejections": 0,
@@ -96,13 +103,13 @@ def _failure(health: AccountHealth, run: FetchRun, account: MailAccount) -> dict
     code, params = run.error_code, run.error_params
     failures = health.failures + 1
     # Only a success clears them: an error in between says nothing about the password.
-    rejections = health.rejections + (code in REJECTED)
+    rejections = health.rejections + (code in _REJECTED)
     noted = {
         "failures": failures,
         "rejections": rejections,
         "hold_until": timezone.now() + _back_off(failures, account, code, params),
     }
-    if code == SIGN_IN or (code in REJECTED and rejections >= MOST_REJECTIONS):
+    if code == _SIGN_IN or (code in _REJECTED and rejections >= MOST_REJECTIONS):
         noted |= {"held_code": code, "held_params": params}
     return noted
 

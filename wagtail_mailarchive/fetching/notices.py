@@ -48,8 +48,6 @@ def send_due() -> int:
         except OSError as error:
             # What the server said may hold addresses, so only its kind is logged.
             _log.warning("Notice %s was not sent: %s", notice.pk, type(error).__name__)
-            if notice.tries >= _MOST_TRIES:
-                notice.delete()
             continue
         notice.delete()
         sent += 1
@@ -60,12 +58,14 @@ def _claimed() -> list[Notice]:
     """Return the notices that are due and now this worker's, with whom and what they are about."""
     now = timezone.now()
     due = Notice.objects.filter(try_at__lte=now).order_by("pk")
+    given_up, _ = due.filter(tries__gte=_MOST_TRIES).delete()
+    if given_up:
+        _log.error("%s notices were never sent; see the site's settings for mail", given_up)
     mine = []
     for notice in due.select_related("recipient", "account__folder")[:_MOST_AT_ONCE]:
         pause = min(_PAUSE * (1 << min(notice.tries, 10)), _LONGEST_PAUSE)
         row = Notice.objects.filter(pk=notice.pk, try_at=notice.try_at)
         if row.update(try_at=now + pause, tries=F("tries") + 1):
-            notice.tries += 1
             mine.append(notice)
     return mine
 
