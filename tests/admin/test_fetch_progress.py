@@ -167,6 +167,19 @@ def test_the_explorer_shows_it_to_every_viewer(boss: Client, running: FetchRun) 
         assert "Fetching mail now" not in html
 
 
+def test_the_page_of_its_account_shows_it_and_leads_to_its_own(
+    boss: Client, running: FetchRun
+) -> None:
+    other = factories.fetch_run(factories.account(running.folder, name="Other"), RunStatus.RUNNING)
+    html = boss.get(
+        reverse("mailarchive_accounts:edit", args=[running.account_id])
+    ).content.decode()
+    assert "400 of 1,000 messages done." in html
+    assert "fetch-progress.js" in html
+    assert html.count(reverse("mailarchive_fetch_run", args=[running.pk])) >= 2
+    assert reverse("mailarchive_fetch_run", args=[other.pk]) not in html
+
+
 def test_the_explorer_shows_nothing_of_it_to_others(running: FetchRun) -> None:
     adder = browser_of(user_with(running.folder.get_parent(), "add", "change"))
     html = explore(adder, running.folder)
