@@ -170,7 +170,12 @@ def test_no_secret_is_seen_in_the_whole_life_of_an_account(
             later(lambda: request_trial(account, TrialKind.CONNECTION, boss))
             later(lambda: request_trial(account, TrialKind.DRY_RUN, boss))
             try_values(account.endpoint(), account.protocol, boss)
-            assert [trial.result.get("passed", True) for trial in Trial.objects.all()] == [True] * 3
+            results = [trial.result for trial in Trial.objects.all()]
+            # A wrong password was tried once, among what was typed.
+            assert [each.get("passed", not each.get("error")) for each in results] == [
+                *(True, True, False),
+                *(True, True, True),
+            ]
             later(lambda: browser.post(reverse("mailarchive_fetch_account", args=[account.pk])))
             assert FetchRun.objects.get().archived == 3
             visit_everything(browser, account)
@@ -206,12 +211,18 @@ def type_into_form(browser: Browser, account: MailAccount) -> None:
     right = wrong | {
         "name": "Typed",
         "email": "typed@example.org",
+        "connection": f"{account.protocol}s",
         "host": account.host,
         "port": account.port,
         "username": account.username,
         "ca_certificate": account.ca_certificate,
     }
-    answer = browser.post(add, right)
+    for headers in ({}, {"accept": "application/json"}):
+        tested = browser.post(add, {**right, "action-test": "1"}, headers=headers)
+        assert tested.status_code == 200
+    assert tested.json()["passed"]
+    browser.post(add, {**right, "action-test": "1", "secret": WRONG})
+    answer = browser.post(add, {**right, "tested": tested.json()["tested"]})
     assert answer.status_code == 302, answer.context["form"].errors
     made = MailAccount.objects.get(name="Typed")
     assert made.endpoint().secret == PASSWORD

@@ -221,6 +221,20 @@ def test_who_knows_the_folder_is_told_whom_to_ask(who: Who, scene: Scene) -> Non
     assert "This account was connected by zoe; ask them." in html
 
 
+@pytest.mark.parametrize("who", [Who.EDITOR, Who.PUBLISHER, Who.MANAGER, Who.SUPERUSER])
+def test_a_folders_form_has_buttons_for_managers_and_a_name_for_others(
+    who: Who, scene: Scene
+) -> None:
+    address = reverse("wagtailadmin_pages:edit", args=[scene.folder.pk])
+    html = browser(who, scene).get(address).content.decode()
+    leads = f"/admin/mailarchive/accounts/edit/{scene.account.pk}/"
+    assert (leads in html) is (who in MANAGERS)
+    assert ("Connect a mail account" in html) is (who in MANAGERS)
+    assert ("“Secret plans” was connected by zoe; ask them" in html) is (who not in MANAGERS)
+    if who not in MANAGERS:
+        assert not [told for told in (scene.account.host, scene.account.username) if told in html]
+
+
 def test_who_does_not_know_the_folder_learns_nothing_of_it(scene: Scene) -> None:
     address = reverse("mailarchive_accounts:edit", args=[scene.account.pk])
     html = browser(Who.STRANGER, scene).get(address).content.decode()
