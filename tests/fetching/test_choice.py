@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
+from wagtail_mailarchive.fetching import choice
 from wagtail_mailarchive.fetching.choice import all_but_unwanted, mailboxes_to_archive
 from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.models import EmailMessagePage, MailAccount, Mailbox
 from wagtail_mailarchive.models.account import MailboxChoice
 from wagtail_mailarchive.sources.base import RemoteMailbox, SpecialUse
+from wagtail_mailarchive.sources.imap import ImapSource
 
 
 def listed(*names: str | tuple[str, str], delimiter: str = "/") -> list[RemoteMailbox]:
@@ -68,6 +72,12 @@ def test_usual_names_in_several_languages(name: str) -> None:
     below = f"INBOX/{name}"
     found = listed("INBOX", name, f"{name}/2024", below, f"{below}/2024", f"{name} 2024")
     assert all_but_unwanted(found) == ["INBOX", f"{name} 2024"]
+
+
+def test_the_usual_names_are_documented() -> None:
+    documented = Path("docs/reference/fetching.md").read_text("utf-8").casefold()
+    cells = {cell.strip() for row in documented.splitlines() for cell in re.split("[|,]", row)}
+    assert {name for names in choice._USUAL_NAMES.values() for name in names} <= cells
 
 
 @pytest.mark.parametrize("root", ["[Gmail]", "[Google Mail]"])
@@ -133,3 +143,29 @@ def test_the_ledger_counts_what_is_chosen_now(
     account.mailboxes = ["INBOX", "Work"]
     account.save()
     assert fetch_now(account).run.on_server == 2
+
+
+@pytest.mark.django_db
+def test_looking_for_new_mail_in_all_mailboxes_costs_one_command_more_and_one_each(
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dovecot.deliver(mail_user, factories.raw())
+    dovecot.deliver(mail_user, factories.raw(), mailbox="Work")
+    costs: list[int] = []
+    leave = ImapSource.__exit__
+
+    def counting(self: ImapSource, *exc: object) -> None:
+        costs.append(self.commands_sent)
+        leave(self, *exc)
+
+    monkeypatch.setattr(ImapSource, "__exit__", counting)
+    fetch_now(account)
+    fetch_now(account)
+    account.mailbox_choice = MailboxChoice.ALL
+    account.save()
+    fetch_now(account)
+    fetch_now(account)
+    assert costs[3] == costs[1] + 2

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
@@ -24,6 +25,7 @@ from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.fetching.waiting import leave_too_large, waiting
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
+    AccountHealth,
     EmailFolderPage,
     EmailMessagePage,
     FetchRun,
@@ -115,6 +117,15 @@ def test_second_fetch_finds_nothing_new_and_asks_little(
     assert (report.run.archived, report.run.duplicates, report.run.on_server) == (0, 0, 5)
     assert commands[0] <= 8
     assert "nothing new" in report.sentence()
+
+
+def test_a_fetch_keeps_when_the_servers_certificate_ends(
+    account: MailAccount, dovecot: Dovecot
+) -> None:
+    fetch(account)
+    ends = AccountHealth.objects.get(account=account).certificate_expires_at
+    shown = x509.load_pem_x509_certificate(dovecot.certificate.certificate.encode())
+    assert ends == shown.not_valid_after_utc
 
 
 def test_only_new_mail_is_read_the_second_time(
