@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ..archive.writer import Incoming, Writer
-from ..exceptions import MessageNotGiven, SourceError
+from ..exceptions import MessageNotGiven, ServerBusy, SourceError
 from ..mime.process import ParserProcess
 from ..models import FetchRun, Mailbox, Outcome
 from ..sources.base import Source
@@ -158,8 +158,11 @@ class OneMailbox:
         """Note at what the server failed.
 
         Raises:
-            SourceError: it fails at whatever it is asked for.
+            SourceError: it fails at whatever it is asked for, or asks to be left alone.
         """
+        if isinstance(failed.error, ServerBusy):
+            # No message is to blame, and asking on would make it worse.
+            raise failed.error from None
         self._note(failed.uids, failed.error, alone=failed.alone)
         if failed.alone:
             self._under_way.failures += 1

@@ -1,0 +1,79 @@
+"""A server that asks to be left alone is, and no message is blamed for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests import factories
+from tests.servers.scripted import ScriptedServer, Talk
+from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.models import (
+    AccountHealth,
+    EmailFolderPage,
+    LedgerEntry,
+    Outcome,
+    RunStatus,
+)
+
+pytestmark = pytest.mark.django_db
+
+HINTS = [
+    (b"NO [OVERQUOTA] Account exceeded command or bandwidth limits.", 60),
+    (b"BAD Request is throttled. Suggested Backoff Time: 9000000 milliseconds", 9_000),
+]
+
+
+@pytest.mark.parametrize(("hint", "seconds"), HINTS)
+def test_imap_is_asked_nothing_more_in_this_run(
+    folder: EmailFolderPage, hint: bytes, seconds: int
+) -> None:
+    connections = 0
+
+    def script(talk: Talk) -> None:
+        nonlocal connections
+        connections += 1
+        talk.open(exists=2)
+        talk.answer(b"UID SEARCH", b"SEARCH 1 2")
+        talk.answer(
+            b"UID FETCH", b"1 FETCH (UID 1 RFC822.SIZE 9)", b"2 FETCH (UID 2 RFC822.SIZE 9)"
+        )
+        talk.answer(b"UID FETCH", b"1 FETCH (UID 1 BODY[] {2}\r\nok)", status=hint)
+        talk.await_end()
+
+    with ScriptedServer(script) as server:
+        account = factories.account(folder, server.endpoint())
+        report = fetch_now(account)
+    assert (report.run.status, report.run.error_code) == (RunStatus.FAILED, "ServerBusy")
+    assert report.run.error_params == {"host": "127.0.0.1", "seconds": seconds}
+    assert connections == 1
+    waiting = LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="", failed_in=None)
+    assert waiting.count() == 2
+    held = AccountHealth.objects.get(account=account).hold_until
+    assert held is not None
+    assert held > timezone.now() + timedelta(seconds=seconds - 60)
+
+
+def test_pop3_is_asked_nothing_more_in_this_run(folder: EmailFolderPage) -> None:
+    connections = 0
+
+    def script(talk: Talk) -> None:
+        nonlocal connections
+        connections += 1
+        talk.log_in_pop3(b"UIDL", b"TOP")
+        talk.reply(b"STAT", b"+OK 2 18")
+        talk.reply(b"LIST", text=b"1 9\r\n2 9\r\n")
+        talk.reply(b"UIDL", text=b"1 a\r\n2 b\r\n")
+        talk.reply(b"RETR 1", text=b"Subject: x\r\n\r\n")
+        talk.reply(b"RETR 2", b"-ERR [SYS/TEMP] enough for now")
+        talk.await_end()
+
+    with ScriptedServer(script) as server:
+        account = factories.account(folder, server.endpoint(), protocol="pop3")
+        report = fetch_now(account)
+        assert b"QUIT" not in server.received
+    assert (report.run.status, report.run.error_code) == (RunStatus.FAILED, "ServerBusy")
+    assert connections == 1
+    assert LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="").count() == 2
