@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import requests
 from authlib.common.security import generate_token
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
@@ -36,6 +37,10 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+
+from wagtail_mailarchive.sources import oauth
+from wagtail_mailarchive.sources.oauth import Tokens
+from wagtail_mailarchive.sources.oauth_provider import read_provider
 
 CLIENT_ID = "mailarchive"
 CLIENT_SECRET = "the-client-secret-of-tests"
@@ -374,6 +379,29 @@ class OAuthServer:
         for kept in (self.codes, self.tokens, self.refreshed_with, self.asked, self.instead):
             kept.clear()
         yield self
+
+    def sign_in(self, user: str, alias: str = "example", **values: object) -> Tokens:
+        """Sign `user` in and allow all, as their browser and the site would; return the tokens."""
+        provider = read_provider(alias, self.entry(**values))
+        verifier = oauth.new_verifier()
+        redirect = "https://intranet.example.org/callback/"
+        address = oauth.authorization_url(
+            provider,
+            "imap",
+            redirect_uri=redirect,
+            state="state",
+            code_verifier=verifier,
+            login_hint=user,
+        )
+        answer = requests.post(address, data={"user": user}, allow_redirects=False, timeout=10)
+        code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+        return oauth.redeem_code(
+            provider,
+            code=code,
+            code_verifier=verifier,
+            redirect_uri=redirect,
+            account="Offers",
+        )
 
     # -- the endpoints -----------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from wagtail.log_actions import log
 
-from ..exceptions import LeaseLost, MailArchiveError, UnexpectedFetchError
+from ..exceptions import LeaseLost, MailArchiveError, TokenRejected, UnexpectedFetchError
 from ..models import FetchRun, MailAccount, RunStatus
 from ..models.run import ACTIVE
 from ..sources.deadline import Deadline
@@ -25,6 +25,7 @@ from .lease import HeldLease
 from .mailboxes import Pass
 from .schedule import stop_orphans
 from .tally import Tally, tally
+from .tokens import renew_next_time
 from .under_way import TimeIsUp, UnderWay, Unwanted
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
@@ -107,6 +108,8 @@ def _work(
         _end(run, account, held, RunStatus.STOPPED)
     except MailArchiveError as error:
         logger.warning("Run %s of account %s failed: %s", run.pk, account.pk, error)
+        if isinstance(error, TokenRejected):
+            renew_next_time(account)
         _fail(run, account, held, error)
     except Exception:
         _fail(run, account, held, UnexpectedFetchError(account=account.name))

@@ -21,6 +21,7 @@ from django_q.tasks import async_task
 from ..exceptions import (
     ConnectionTimedOut,
     MailArchiveError,
+    TokenRejected,
     TooManyTrials,
     TrialLost,
     UnexpectedTrialError,
@@ -33,6 +34,7 @@ from . import states
 from .credentials import endpoint_of
 from .dry_run import dry_run
 from .health import release
+from .tokens import renew_next_time
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -168,6 +170,8 @@ def _test(account: MailAccount) -> dict[str, Any]:
     if account.protocol == Protocol.IMAP and account.mailbox_choice == MailboxChoice.NAMED:
         mailbox = next(iter(account.mailboxes), POP3_MAILBOX)
     found = probe(endpoint, account.protocol, mailbox=mailbox, seconds=SECONDS)
+    if any(isinstance(step.error, TokenRejected) for step in found.steps):
+        renew_next_time(account)
     result = _told(found)
     if result["passed"]:
         _note_passed(account)
