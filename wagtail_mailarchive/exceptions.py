@@ -70,6 +70,15 @@ class SecretUnreadable(MailArchiveError):
     )
 
 
+class TokenUnreadable(SecretUnreadable):
+    """The same of what the account's OAuth 2.0 provider gave."""
+
+    template = gettext_noop(
+        "The sign-in of %(account)s cannot be read with this site's encryption keys. "
+        "Restore the former key, or sign in again."
+    )
+
+
 # -- sources ---------------------------------------------------------------------------------
 
 

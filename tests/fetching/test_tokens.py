@@ -26,9 +26,9 @@ from wagtail_mailarchive.exceptions import (
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
-    SecretUnreadable,
     SignInNeeded,
     SignInNotLasting,
+    TokenUnreadable,
 )
 from wagtail_mailarchive.fetching import run, tokens
 from wagtail_mailarchive.fetching.credentials import endpoint_of
@@ -383,12 +383,12 @@ def test_tokens_are_sealed_for_one_account_and_one_server(
     sign_in(account, oauth_server)
     other = factories.account(folder, login=Login.OAUTH2.value, oauth_provider="example")
     OAuthGrant.objects.filter(account=account).update(account=other)
-    with pytest.raises(SecretUnreadable):
+    with pytest.raises(TokenUnreadable):
         tokens.access_token(other)
 
     sign_in(account, oauth_server)
     account.host = "imap.attacker.example"
-    with pytest.raises(SecretUnreadable):
+    with pytest.raises(TokenUnreadable):
         tokens.access_token(account)
 
 
@@ -401,7 +401,7 @@ def test_an_access_token_is_never_taken_for_a_refresh_token(
     grant.save()
     let_end(account)
 
-    with pytest.raises(SecretUnreadable):
+    with pytest.raises(TokenUnreadable):
         tokens.access_token(account)
     assert oauth_server.refreshed_with == []
 

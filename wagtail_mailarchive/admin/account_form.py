@@ -16,6 +16,7 @@ from wagtail.admin.widgets import AdminPageChooser
 
 from ..exceptions import ConfigurationError
 from ..fetching import health
+from ..fetching.tokens import end_sign_in
 from ..models import EmailFolderPage, MailAccount
 from ..models.account import (
     POP3_MAILBOX,
@@ -374,6 +375,9 @@ class MailAccountForm(WagtailAdminModelForm):
         saved: MailAccount = super().save(commit=commit)
         if must_be_tested and not self.is_new:
             health.release(account)
+            if self._changed(self.cleaned_data, BINDING):
+                # The tokens were for another host or user, and open nothing any more.
+                end_sign_in(account)
         return saved
 
 

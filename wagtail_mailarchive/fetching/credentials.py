@@ -17,7 +17,7 @@ def endpoint_of(account: MailAccount) -> Endpoint:
     before each connection. Not inside a transaction, because a token may have to be renewed.
 
     Raises:
-        SecretUnreadable: the password was not sealed for this user, host and port.
+        SecretUnreadable: the password, or a token, was not sealed for this user, host and port.
         SignInNeeded: somebody has to sign in at the account's provider.
         ProviderNotConfigured, ProviderRefused, ProviderUnreachable: it gives no token now.
     """

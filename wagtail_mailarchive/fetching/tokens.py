@@ -26,8 +26,10 @@ from ..conf import archive_settings
 from ..exceptions import (
     ProviderNotConfigured,
     ProviderUnreachable,
+    SecretUnreadable,
     SignInNeeded,
     SignInNotLasting,
+    TokenUnreadable,
 )
 from ..models import MailAccount, OAuthGrant
 from ..models.secret import Binding, seal, unseal
@@ -57,7 +59,7 @@ def access_token(account: MailAccount) -> str:
     Raises:
         SignInNeeded: somebody has to sign in at the provider.
         ProviderNotConfigured, ProviderRefused, ProviderUnreachable.
-        SecretUnreadable: the stored tokens were not sealed for this user, host and port.
+        TokenUnreadable: the stored tokens were not sealed for this user, host and port.
     """
     provider = provider_of(account)
     token = _stored(account, provider, _grant(account, provider))
@@ -152,7 +154,7 @@ def _stored(account: MailAccount, provider: Provider, grant: OAuthGrant) -> str:
     ends = grant.access_expires_at
     if not grant.sealed_access_token or ends is None or ends <= timezone.now() + MARGIN:
         return ""
-    return unseal(grant.sealed_access_token, _binding(account, provider, "access"), account.name)
+    return _unsealed(grant.sealed_access_token, account, provider, "access")
 
 
 @sensitive_variables()
@@ -206,8 +208,7 @@ def _claim(account: MailAccount, provider: Provider) -> int:
 def _ask(account: MailAccount, provider: Provider, grant: OAuthGrant) -> Tokens:
     if provider.flow is Flow.CLIENT_CREDENTIALS:
         return oauth.client_token(provider, account.protocol, account=account.name)
-    binding = _binding(account, provider, "refresh")
-    refresh_token = unseal(grant.sealed_refresh_token, binding, account.name)
+    refresh_token = _unsealed(grant.sealed_refresh_token, account, provider, "refresh")
     return oauth.refresh(provider, refresh_token, account=account.name)
 
 
@@ -238,6 +239,14 @@ def _sealed(account: MailAccount, provider: Provider, tokens: Tokens) -> dict[st
         binding = _binding(account, provider, "refresh")
         values["sealed_refresh_token"] = seal(tokens.refresh_token, binding)
     return values
+
+
+@sensitive_variables()
+def _unsealed(sealed: str, account: MailAccount, provider: Provider, kind: str) -> str:
+    try:
+        return unseal(sealed, _binding(account, provider, kind), account.name)
+    except SecretUnreadable:
+        raise TokenUnreadable(account=account.name) from None
 
 
 def _binding(account: MailAccount, provider: Provider, kind: str) -> Binding:
