@@ -181,6 +181,22 @@ def test_after_a_failure_across_tasks_nothing_is_asked_for_twice_in_one_run(
     assert (opened.status, opened.archived, opened.waiting) == (RunStatus.SUCCEEDED, 2, 1)
 
 
+def test_equal_uids_of_another_server_name_other_mail(folder: EmailFolderPage) -> None:
+    """Both servers say UIDVALIDITY 7, UIDNEXT 99 and one message of UID 1."""
+    with ScriptedServer(mailbox({1: mail(1)})) as server:
+        account = factories.account(folder, server.endpoint())
+        assert fetch_now(account).run.archived == 1
+    with ScriptedServer(mailbox({1: mail(2)})) as other:
+        account.username = "somebody else"
+        account.port = other.port
+        account.set_secret(other.endpoint().secret)
+        account.save()
+        report = fetch_now(account)
+    assert (report.run.archived, report.run.on_server, report.run.adds_up) == (1, 1, True)
+    assert EmailMessagePage.objects.count() == 2
+    assert LedgerEntry.objects.filter(outcome=Outcome.ARCHIVED).count() == 2
+
+
 def test_fewer_listed_than_counted_makes_nothing_gone_and_does_not_add_up(
     folder: EmailFolderPage,
 ) -> None:

@@ -97,9 +97,14 @@ def is_gmails(name: str) -> bool:
 
 
 def note_choice(account: MailAccount, names: Sequence[str]) -> None:
-    """Have the ledger count the mailboxes `names` only; others keep their rows."""
-    others = Mailbox.objects.filter(account=account, is_archived=True).exclude(name__in=names)
-    others.update(is_archived=False)
+    """Have the ledger count the mailboxes `names` only; others keep their rows.
+
+    Those of another server, or of another user there, are left behind: their UIDs mean nothing
+    here, and mail that has the same ones must not be taken for theirs.
+    """
+    known = Mailbox.objects.filter(account=account)
+    known.exclude(server__in=["", account.server]).update(account=None)
+    known.filter(is_archived=True).exclude(name__in=names).update(is_archived=False)
 
 
 def _is_unwanted(mailbox: RemoteMailbox, marked: Collection[str]) -> bool:

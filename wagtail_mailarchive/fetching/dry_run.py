@@ -165,6 +165,7 @@ class _Survey:
         rows = LedgerEntry.objects.filter(
             mailbox__account=self._account,
             mailbox__name=name,
+            mailbox__server__in=["", self._account.server],
             uidvalidity=uidvalidity,
             presence=Presence.PRESENT,
         )

@@ -49,11 +49,15 @@ class OneMailbox:
         account = under_way.account
         with under_way.fenced():
             under_way.note(current_mailbox=name)
-            # An account that was given another folder archives there from now on.
             self._mailbox, _ = Mailbox.objects.update_or_create(
                 account=account,
                 name=name,
-                defaults={"folder_id": account.folder_id, "is_archived": True},
+                defaults={
+                    # An account that was given another folder archives there from now on.
+                    "folder_id": account.folder_id,
+                    "server": account.server,
+                    "is_archived": True,
+                },
             )
         self._uidvalidity = 0
 

@@ -166,6 +166,11 @@ class MailAccount(models.Model):
         """What secrets of this account are sealed for."""
         return (str(self.uuid), self.username, self.host, self.port)
 
+    @property
+    def server(self) -> str:
+        """User and host: whose UIDs and unique-ids the ledger holds."""
+        return f"{self.username}@{self.host}"
+
     @sensitive_variables()
     def set_secret(self, secret: str) -> None:
         """Encrypt `secret` for this account's present user, host and port; does not save."""

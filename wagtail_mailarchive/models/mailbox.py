@@ -14,6 +14,8 @@ class Mailbox(models.Model):
     """A mailbox on a server.
 
     Attributes:
+        server: user and host that it was listed as; "" before its first listing. On another one,
+            equal UIDs name other messages.
         is_archived: whether the account's last run took it to be among those to archive.
         uidvalidity: as at the last complete listing (RFC 3501 section 2.3.1.1); 32 bits.
         uidnext, exists: the server's numbers at that listing. While both stay the same, nothing
@@ -25,6 +27,7 @@ class Mailbox(models.Model):
     )
     folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=500)
+    server = models.CharField(max_length=520, blank=True)
     is_archived = models.BooleanField(default=True)
     uidvalidity = models.BigIntegerField(null=True)
     uidnext = models.BigIntegerField(null=True)
