@@ -38,6 +38,7 @@ from .account_trials import (
     show_result,
     tell,
 )
+from .fetch_progress import beside, region_of_account
 from .oauth import start_sign_in
 from .policies import for_managers
 
@@ -167,6 +168,11 @@ class AccountEditView(AccountFormView, generic.EditView):
         # A step that leads to an account leads to this very form.
         states = [replace(each, step="") if each.goal else each for each in condition.states]
         context["condition"] = replace(condition, states=states)
+        region = region_of_account(self.object, self.request.user)
+        if region is not None:
+            context["fetch_region"] = region
+            context["media"] += region.media
+            context["condition"] = beside(region, context["condition"])
         context["runs"] = list(self.object.runs.order_by("-pk")[: self.run_history])
         return context
 
