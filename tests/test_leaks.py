@@ -15,10 +15,12 @@ import zipfile
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+import requests
 from cryptography.fernet import MultiFernet
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -45,6 +47,7 @@ from tests import factories
 from tests.admin.test_permissions import Scene, addresses
 from tests.leak_finder import Finder, dresses, everything_logged
 from tests.servers.dovecot import Dovecot
+from tests.servers.oauth import CLIENT_SECRET, OAuthServer
 from tests.urls import urlpatterns as site_urls
 from wagtail_mailarchive import tasks
 from wagtail_mailarchive.fetching.foreground import fetch_now
@@ -70,6 +73,7 @@ CLIENT = "client-secret~91b6e0d2"
 FINDER = Finder(password=PASSWORD, wrong=WRONG, refresh=REFRESH, access=ACCESS, client=CLIENT)
 
 Seen = dict[str, list[str | bytes]]
+EXPORTED = ("mailarchive_accounts:index", "mailarchive_fetch_report")
 CHANNELS = (
     *("answers", "session", "logs", "queue", "results"),
     *("tables", "dump", "log entries", "revisions", "mails"),
@@ -145,62 +149,142 @@ def account(request: pytest.FixtureRequest, dovecot: Dovecot, mail_user: str) ->
     return made
 
 
+class Life:
+    """What happens to an account, all of it watched."""
+
+    def __init__(self, seen: Seen, callbacks: DjangoCaptureOnCommitCallbacks) -> None:
+        self._seen = seen
+        self._callbacks = callbacks
+        self.boss = factories.superuser()
+        self.boss.email = "boss@example.org"
+        self.boss.save()
+        self.browser = Browser(self.boss, seen)
+
+    @contextlib.contextmanager
+    def watched(self, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+        """See what is said during the block, and what is left after it."""
+        connection.force_debug_cursor = True  # so that the database logs what it is asked
+        try:
+            with everything_logged(self._seen["logs"]):
+                yield
+        finally:
+            connection.force_debug_cursor = False
+        look_everywhere(self._seen)
+        self._seen["output"] += list(capfd.readouterr())
+        for channel in CHANNELS:
+            assert self._seen[channel], f"nothing was seen in {channel}"
+        assert any("INSERT INTO" in str(line) for line in self._seen["logs"])
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Do something, and what it queues."""
+        with self._callbacks(execute=True):
+            work()
+        work_off_queue(self._seen)
+
+    def fetch(self, account: MailAccount) -> FetchRun:
+        """Press the button, and have the worker do it."""
+        address = reverse("mailarchive_fetch_account", args=[account.pk])
+        self.later(lambda: self.browser.post(address))
+        return account.runs.latest("pk")
+
+    def try_out(self, account: MailAccount) -> list[bool]:
+        """Test the connection and do a dry run; return whether they went well."""
+        before = set(account.trials.values_list("pk", flat=True))
+        for kind in TrialKind:
+            self.later(partial(request_trial, account, kind, self.boss))
+        results = [trial.result for trial in account.trials.exclude(pk__in=before)]
+        return [bool(each.get("passed", not each.get("error"))) for each in results]
+
+    def remove(self, account: MailAccount) -> None:
+        account.folder.save_revision(user=self.boss)
+        self.browser.post(reverse("mailarchive_accounts:delete", args=[account.pk]))
+        assert not MailAccount.objects.filter(pk=account.pk).exists()
+
+
+@pytest.fixture
+def life(
+    seen: Seen, db: None, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> Life:
+    return Life(seen, django_capture_on_commit_callbacks)
+
+
 @pytest.mark.slow
-def test_no_secret_is_seen_in_the_whole_life_of_an_account(
-    account: MailAccount,
-    seen: Seen,
-    capfd: pytest.CaptureFixture[str],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+def test_no_password_is_seen_in_the_whole_life_of_an_account(
+    account: MailAccount, life: Life, seen: Seen, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    boss = factories.superuser()
-    boss.email = "boss@example.org"
-    boss.save()
-    connection.force_debug_cursor = True  # so that the database logs what it is asked
-    try:
-        with everything_logged(seen["logs"]):
-            browser = Browser(boss, seen)
-
-            def later(work: Callable[[], object]) -> None:
-                """Do something, and what it queues."""
-                with django_capture_on_commit_callbacks(execute=True):
-                    work()
-                work_off_queue(seen)
-
-            type_into_form(browser, account)
-            later(lambda: request_trial(account, TrialKind.CONNECTION, boss))
-            later(lambda: request_trial(account, TrialKind.DRY_RUN, boss))
-            try_values(account.endpoint(), account.protocol, boss)
-            results = [trial.result for trial in Trial.objects.all()]
-            # A wrong password was tried once, among what was typed.
-            assert [each.get("passed", not each.get("error")) for each in results] == [
-                *(True, True, False),
-                *(True, True, True),
-            ]
-            later(lambda: browser.post(reverse("mailarchive_fetch_account", args=[account.pk])))
-            assert FetchRun.objects.get().archived == 3
-            visit_everything(browser, account)
-            with failing_at_the_secret():
-                later(lambda: browser.post(reverse("mailarchive_fetch_account", args=[account.pk])))
-            assert FetchRun.objects.latest("pk").error_code == "UnexpectedFetchError"
-            # And all that goes wrong with a wrong one.
-            account.set_secret(WRONG)
-            account.save()
-            for _ in range(3):
-                fetch_now(MailAccount.objects.get(pk=account.pk))
-            later(lambda: request_trial(account, TrialKind.CONNECTION, boss))
-            later(tasks.dispatch)
-            visit_everything(browser, account)
-            account.folder.save_revision(user=boss)
-            browser.post(reverse("mailarchive_accounts:delete", args=[account.pk]))
-    finally:
-        connection.force_debug_cursor = False
-    assert not MailAccount.objects.exists()
-    look_everywhere(seen)
-    seen["output"] += list(capfd.readouterr())
+    with life.watched(capfd):
+        type_into_form(life.browser, account)
+        assert try_values(account.endpoint(), account.protocol, life.boss).result["passed"]
+        assert life.try_out(account) == [True, True]
+        assert life.fetch(account).archived == 3
+        visit_everything(life.browser, account)
+        with failing_at_the_secret():
+            assert life.fetch(account).error_code == "UnexpectedFetchError"
+        # And all that goes wrong with a wrong one.
+        account.set_secret(WRONG)
+        account.save()
+        for _ in range(3):
+            fetch_now(MailAccount.objects.get(pk=account.pk))
+        assert life.try_out(account) == [False, False]
+        life.later(tasks.dispatch)
+        visit_everything(life.browser, account)
+        life.remove(account)
     assert FINDER.leaks(seen) == {}
-    for channel in CHANNELS:
-        assert seen[channel], f"nothing was seen in {channel}"
-    assert any("INSERT INTO" in str(line) for line in seen["logs"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_no_token_is_seen_in_the_whole_life_of_a_sign_in(
+    protocol: str,
+    life: Life,
+    seen: Seen,
+    settings: Settings,
+    oauth_server: OAuthServer,
+    oauth_dovecot: Dovecot,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {
+        **settings.WAGTAIL_MAILARCHIVE,
+        "OAUTH_PROVIDERS": {"example": oauth_server.entry()},
+    }
+    oauth_server.user = oauth_dovecot.create_user(f"leaks-{protocol}")
+    oauth_dovecot.deliver(oauth_server.user, factories.raw().replace(b"\n", b"\r\n"))
+    account = factories.account(
+        factories.folder(title="Offers"),
+        oauth_dovecot.endpoint(oauth_server.user, protocol=protocol),
+        **{"protocol": protocol, "login": "oauth2", "oauth_provider": "example"},
+    )
+    with life.watched(capfd):
+        sign_in(life.browser, account)
+        assert life.try_out(account) == [True, True]
+        assert life.fetch(account).archived == 1
+        OAuthGrant.objects.update(access_expires_at=timezone.now())
+        assert life.fetch(account).status == RunStatus.SUCCEEDED
+        assert len(oauth_server.refreshed_with) == 1
+        visit_everything(life.browser, account)
+        with failing_at_the_secret(Finder(token=oauth_server.tokens[-1].access_token)):
+            assert life.fetch(account).error_code == "UnexpectedFetchError"
+        oauth_server.revoke()
+        OAuthGrant.objects.update(access_expires_at=timezone.now())
+        assert life.fetch(account).error_code == "SignInNeeded"
+        assert life.try_out(account) == [False, False]
+        life.later(tasks.dispatch)
+        visit_everything(life.browser, account)
+        life.remove(account)
+    given = oauth_server.tokens
+    secrets = {f"access {n}": token.access_token for n, token in enumerate(given)}
+    secrets |= {f"refresh {n}": token.refresh_token for n, token in enumerate(given)}
+    assert len(given) == 2
+    assert Finder(**secrets, client=CLIENT_SECRET).leaks(seen) == {}
+
+
+def sign_in(browser: Browser, account: MailAccount) -> None:
+    """Go to the provider, which knows the user and asks nothing, and come back."""
+    away = browser.post(reverse("mailarchive_oauth_sign_in", args=[account.pk]))
+    back = requests.get(away.headers["Location"], allow_redirects=False, timeout=10)
+    place = urlsplit(back.headers["Location"])
+    browser.get(f"{place.path}?{place.query}")
+    assert OAuthGrant.objects.filter(account=account).exists()
 
 
 def type_into_form(browser: Browser, account: MailAccount) -> None:
@@ -247,7 +331,7 @@ def visit_everything(browser: Browser, account: MailAccount) -> None:
     scene = Scene(account.folder, account, run, trial)
     for name, names in addresses().items():
         address = scene.address(name, names)
-        for query in ("", "?export=csv", "?export=xlsx"):
+        for query in ("", "?export=csv", "?export=xlsx") if name in EXPORTED else ("",):
             browser.get(address + query)
     folder = account.folder
     for address in (
@@ -400,17 +484,13 @@ def report_of(work: Callable[[], object], request: Any = None) -> str:
     raise AssertionError("nothing was raised")
 
 
-def sends_secret(data: bytes) -> bool:
-    return bool(FINDER.names_in(data))
-
-
 @contextlib.contextmanager
-def failing_at_the_secret() -> Iterator[None]:
+def failing_at_the_secret(finder: Finder = FINDER) -> Iterator[None]:
     """Have the connection fail in an unforeseen way at the very moment it sends a secret."""
     send = Channel.send
 
     def fail(channel: Channel, data: bytes) -> None:
-        if sends_secret(bytes(data)):
+        if finder.names_in(bytes(data)):
             raise Unforeseen
         send(channel, data)
 
