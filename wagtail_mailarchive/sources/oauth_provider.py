@@ -191,8 +191,10 @@ def _tenant_problems(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _client_problems(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not _is_text(values.get("client_id")):
+    if not values.get("client_id"):
         yield "client_id", "is missing"
+    elif not _is_text(values["client_id"]):
+        yield "client_id", "must be text without spaces"
     secret = values.get("client_secret", "")
     if not isinstance(secret, str) or (secret and not _is_text(secret)):
         yield "client_secret", "must be text without spaces"
