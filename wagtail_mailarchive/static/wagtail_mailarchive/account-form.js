@@ -12,7 +12,7 @@
 
         connect() {
             this.form = this.element.closest('form');
-            this.data = JSON.parse(document.getElementById('mailarchive-account-data').textContent);
+            this.known = JSON.parse(document.getElementById('mailarchive-account-data').textContent);
             // Enter in a field saves, as in every other form.
             this.testTarget.type = 'button';
             this.followed = this.readFollowed();
@@ -50,7 +50,7 @@
             const connection = this.value('connection');
             const follows = {
                 host: this.hostOf(preset),
-                port: String(this.data.ports[connection]),
+                port: String(this.known.ports[connection]),
                 username: this.value('email'),
             };
             const followed = new Set();
@@ -72,19 +72,19 @@
 
         preset() {
             const slug = this.value('preset') || this.presetOfAddress();
-            return this.data.presets.find((each) => each.slug === slug);
+            return this.known.presets.find((each) => each.slug === slug);
         }
 
         presetOfAddress() {
             const domain = this.value('email').split('@').pop().trim().toLowerCase().replace(/\.$/, '');
             const matches = (pattern) =>
                 pattern.endsWith('.') ? domain.startsWith(pattern) : domain === pattern;
-            const found = this.data.presets.find((each) => each.domains.some(matches));
+            const found = this.known.presets.find((each) => each.domains.some(matches));
             return found ? found.slug : 'other';
         }
 
         protocol() {
-            return this.data.protocols[this.value('connection')];
+            return this.known.protocols[this.value('connection')];
         }
 
         hostOf(preset) {
@@ -104,7 +104,7 @@
             if (name === 'preset') this.takePreset();
             if (name === 'connection') {
                 this.follow('host', this.hostOf(this.preset()));
-                this.follow('port', String(this.data.ports[field.value]));
+                this.follow('port', String(this.known.ports[field.value]));
             }
             if (CONNECTION.includes(name) || name === 'email' || name === 'preset') this.forgetTest();
             this.update();
@@ -115,14 +115,14 @@
             this.showAdvice(preset);
             if (!preset || preset.slug === 'other') {
                 // What another provider filled is not this one's.
-                const known = this.data.presets.flatMap((each) => Object.values(each.hosts));
+                const known = this.known.presets.flatMap((each) => Object.values(each.hosts));
                 if (known.includes(this.value('host'))) this.follow('host', '');
                 return;
             }
             if (!(this.protocol() in preset.hosts)) this.follow('connection', 'imaps');
             this.follow('host', this.hostOf(preset));
-            this.follow('port', String(this.data.ports[this.value('connection')]));
-            const signIn = this.data.signIn[preset.slug];
+            this.follow('port', String(this.known.ports[this.value('connection')]));
+            const signIn = this.known.signIn[preset.slug];
             if (signIn) this.follow('sign_in', signIn);
         }
 
@@ -136,10 +136,10 @@
 
         // What the protocol, the login and the choices leave to be filled in.
         update() {
-            const limited = this.protocol() === this.data.pop3;
+            const limited = this.protocol() === this.known.pop3;
             if (limited) {
-                this.check('mailbox_choice', this.data.named);
-                this.check('selection', this.data.everything);
+                this.check('mailbox_choice', this.known.named);
+                this.check('selection', this.known.everything);
             }
             this.element.querySelectorAll('[data-limited]').forEach((input) => {
                 if (input.name !== 'sign_in') input.disabled = limited;
@@ -147,11 +147,11 @@
             this.element.querySelectorAll('[data-mailarchive-account-reason]').forEach((note) => {
                 if (note.id !== 'id_sign_in-reason') note.hidden = !limited;
             });
-            const named = this.value('mailbox_choice') === this.data.named;
+            const named = this.value('mailbox_choice') === this.known.named;
             this.mailboxesTarget.querySelectorAll('input, textarea').forEach((input) => {
                 input.disabled = limited || !named;
             });
-            this.field('since').disabled = this.value('selection') !== this.data.since;
+            this.field('since').disabled = this.value('selection') !== this.known.since;
             const password = this.value('sign_in') === 'password';
             this.field('secret').disabled = !password;
             this.signInTargets.forEach((each) => {
