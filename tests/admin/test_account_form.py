@@ -81,8 +81,10 @@ def test_an_unknown_provider_needs_a_host(boss: Client, folder: EmailFolderPage)
 def test_the_advice_of_the_addresss_provider_is_shown_without_a_script(
     boss: Client, folder: EmailFolderPage
 ) -> None:
-    page = add(boss, folder, email="ada@gmail.com", name="").content.decode()
-    assert "make an app password" in page
+    form = add(boss, folder, email="ada@gmail.com", name="").context["form"]
+    assert "make an app password" in form["preset"].help_text
+    page = boss.get(reverse("mailarchive_accounts:edit", args=[factories.account(folder).pk]))
+    assert "instructions for mail programs" in page.context["form"]["preset"].help_text
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,69 @@ def test_oauth_is_shown_with_the_reason_why_it_cannot_be_chosen(
     html = boss.get(reverse("mailarchive_accounts:add")).content.decode()
     assert _is_disabled(html, "oauth2:")
     assert 'id="id_sign_in-reason"' in html
+
+
+OAUTH = {"google": {"preset": "google", "client_id": "us", "client_secret": "x"}}
+
+
+@pytest.fixture
+def google(settings: Any) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "OAUTH_PROVIDERS": OAUTH}
+
+
+@pytest.mark.usefixtures("google")
+def test_a_configured_provider_can_be_chosen_and_needs_no_password(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    html = boss.get(reverse("mailarchive_accounts:add")).content.decode()
+    assert not _is_disabled(html, "oauth2:google")
+    # What has to be registered at the provider.
+    assert f"http://testserver{reverse('mailarchive_oauth_callback')}" in html
+    assert add(boss, folder, sign_in="oauth2:google", secret="").status_code == 302
+    account = MailAccount.objects.get()
+    assert (account.login, account.oauth_provider) == ("oauth2", "google")
+    assert not account.enabled
+    page = boss.get(reverse("mailarchive_accounts:edit", args=[account.pk])).content.decode()
+    assert "Nobody has signed in at" in page
+
+
+@pytest.mark.usefixtures("google")
+def test_signing_in_saves_what_was_typed_first(boss: Client, folder: EmailFolderPage) -> None:
+    sent = {"sign_in": "oauth2:google", "secret": "", "action-sign_in": "1"}
+    response = add(boss, folder, **sent)
+    assert response.headers["Location"].startswith("https://accounts.google.com/")
+    account = MailAccount.objects.get()
+    assert not account.enabled
+    response = edit(boss, account, **sent, name="Renamed")
+    assert response.headers["Location"].startswith("https://accounts.google.com/")
+    account.refresh_from_db()
+    assert account.name == "Renamed"
+    # What is not in order is said before anybody leaves the site.
+    assert "name" in errors(edit(boss, account, **sent, name=""))
+
+
+@pytest.mark.usefixtures("google")
+def test_a_password_does_not_outlive_the_change_to_another_login(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    edit(boss, account, sign_in="oauth2:google", secret="typed before")
+    account.refresh_from_db()
+    assert account.sealed_secret == ""
+    assert "secret" in errors(edit(boss, account, secret=""))
+
+
+def test_a_provider_that_is_not_configured_any_more_is_shown_and_refused(
+    boss: Client, folder: EmailFolderPage, settings: Any
+) -> None:
+    account = factories.account(folder, login="oauth2", oauth_provider="gone")
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "OAUTH_PROVIDERS": OAUTH}
+    page = boss.get(reverse("mailarchive_accounts:edit", args=[account.pk]))
+    html = page.content.decode()
+    assert _is_disabled(html, "oauth2:gone")
+    assert "“gone” is not set up on this site any more." in html
+    assert "sign_in" in errors(edit(boss, account, sign_in="oauth2:gone"))
 
 
 def test_no_box_ignores_certificates(boss: Client, folder: EmailFolderPage) -> None:

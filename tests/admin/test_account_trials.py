@@ -278,3 +278,13 @@ def test_nobody_sees_the_trials_of_other_accounts(boss: Client, folder: EmailFol
     trial = Trial.objects.create(kind="connection", account=other)
     address = reverse("mailarchive_account_trial", args=[account.pk, trial.pk])
     assert boss.get(address, headers=JSON).status_code == 404
+
+
+def test_typed_oauth_values_are_not_tried_before_somebody_signed_in(
+    boss: Client, folder: EmailFolderPage, settings: Any
+) -> None:
+    providers = {"google": {"preset": "google", "client_id": "us", "client_secret": "x"}}
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "OAUTH_PROVIDERS": providers}
+    html = ask(boss, folder, sign_in="oauth2:google", secret="")["html"]
+    assert "Save the account and sign in first" in html
+    assert not Trial.objects.exists()

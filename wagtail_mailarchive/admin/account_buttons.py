@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from wagtail.admin.widgets.button import Button
 
 from ..models import MailAccount
+from ..sources.base import Login
 from .fetch_now import fetch_button_attrs
 
 
@@ -27,6 +28,11 @@ def more_buttons(account: MailAccount) -> list[Button]:
             priority=15,
         )
     ]
+    if account.login == Login.OAUTH2:
+        address = reverse("mailarchive_oauth_sign_in", args=[account.pk])
+        buttons.append(
+            Button(_("Sign in"), icon_name="user", attrs=fetch_button_attrs(address), priority=14)
+        )
     if account.enabled:
         buttons.append(
             Button(

@@ -80,10 +80,7 @@ class MailAccountForm(WagtailAdminModelForm):
         widget=forms.PasswordInput(
             render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
         ),
-        help_text=gettext_lazy(
-            "Stored encrypted and never shown again. Leave it empty to keep the present one; "
-            "another host, port or user name needs it again."
-        ),
+        help_text=gettext_lazy("Stored encrypted and never shown again."),
     )
     mailboxes = MailboxNames(
         label=gettext_lazy("Names of mailboxes"),
@@ -149,6 +146,11 @@ class MailAccountForm(WagtailAdminModelForm):
             )
         else:
             del self.fields["enabled"]
+        if self.instance.sealed_secret:
+            self.fields["secret"].help_text = _(
+                "Stored encrypted and never shown again. Leave it empty to keep the present one; "
+                "another host, port or user name needs it again."
+            )
         self._offer_connections()
         self._advise()
         self._offer_sign_in()
@@ -166,7 +168,7 @@ class MailAccountForm(WagtailAdminModelForm):
         slug, address = self["preset"].value(), str(self["email"].value() or "")
         if slug or address:
             preset = BY_SLUG.get(slug) or preset_for(address)
-            self.fields["preset"].help_text = preset.advice
+            self["preset"].help_text = preset.advice
 
     def _offer_sign_in(self) -> None:
         providers = available_providers()
@@ -205,11 +207,6 @@ class MailAccountForm(WagtailAdminModelForm):
         picker = self.fields["mailboxes"].widget
         picker.reason = POP3_MAILBOXES
         picker.is_limited = limited
-
-    @sensitive_variables()
-    def full_clean(self) -> None:
-        # Each field's own cleaning holds the secret in a variable of Django's.
-        super().full_clean()
 
     # -- single values -----------------------------------------------------------------------
 
