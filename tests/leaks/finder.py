@@ -94,3 +94,13 @@ def everything_logged(lines: list[str | bytes]) -> Iterator[None]:
             logger.setLevel(level)
             logger.propagate = propagate
             logger.disabled = disabled
+
+
+PASSWORD = "hunter2 & <pass>+word/7f3a9c"
+WRONG = "wrong & <pass>+word/0b51de"
+REFRESH = "1//refresh-token.3c9e77b1"
+ACCESS = "ya29.access-token_5d20aa4f"
+CLIENT = "client-secret~91b6e0d2"
+FINDER = Finder(password=PASSWORD, wrong=WRONG, refresh=REFRESH, access=ACCESS, client=CLIENT)
+
+Seen = dict[str, list[str | bytes]]
