@@ -101,8 +101,8 @@ account_handler = ObjectList(
         ),
         HelpPanel(
             content=gettext_lazy(
-                "Mail is left untouched on the server: nothing is deleted or moved there, and "
-                "nothing is marked as read."
+                "Mail is left untouched on the server: it is not deleted, moved or marked as read. "
+                "(Some POP3 servers mark or delete on their own what was read.)"
             ),
             heading=gettext_lazy("After fetching"),
             icon="check",
