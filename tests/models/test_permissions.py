@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from wagtail.models import GroupPagePermission, Page
+from wagtail.models import GroupPagePermission
 
 from tests import factories
-from tests.admin.conftest import user_with
+from tests.admin.conftest import manager_of, user_with
 from wagtail_mailarchive.admin.policies import AccountPolicy
 from wagtail_mailarchive.models import EmailFolderPage, MailAccount
 from wagtail_mailarchive.models.permissions import (
@@ -36,13 +36,6 @@ def elsewhere(db: None) -> EmailFolderPage:
     return factories.folder(factories.workspace("Elsewhere"))
 
 
-def manager(page: Page, *permissions: str) -> User:
-    """A user whose one group publishes at `page` and holds the permission."""
-    user = user_with(page, "publish", *permissions)
-    user.groups.get().permissions.add(manage_permission().get())
-    return user
-
-
 def may(user: User, folder: EmailFolderPage) -> bool:
     """Ask the rule from every side, with a user who has cached nothing, and expect one answer."""
     fresh = User.objects.get(pk=user.pk)
@@ -64,7 +57,7 @@ def may(user: User, folder: EmailFolderPage) -> bool:
 def test_publishing_and_the_permission_make_a_manager_of_that_section_alone(
     here: EmailFolderPage, elsewhere: EmailFolderPage
 ) -> None:
-    user = manager(here.get_parent())
+    user = manager_of(here.get_parent())
     assert may(user, here)
     assert not may(user, elsewhere)
     assert may_manage_any(user)
@@ -100,7 +93,7 @@ def test_the_permission_may_be_the_users_own(here: EmailFolderPage) -> None:
 
 
 def test_who_may_not_sign_in_manages_nothing(here: EmailFolderPage) -> None:
-    for user in (manager(here), factories.superuser()):
+    for user in (manager_of(here), factories.superuser()):
         user.is_active = False
         user.save()
         assert not may(user, here)
@@ -117,14 +110,14 @@ def test_nobody_manages_nothing(here: EmailFolderPage) -> None:
 
 
 def test_who_stops_being_a_publisher_stops_being_a_manager(here: EmailFolderPage) -> None:
-    user = manager(here)
+    user = manager_of(here)
     assert may(user, here)
     GroupPagePermission.objects.filter(group__in=user.groups.all()).delete()
     assert not may(user, here)
 
 
 def test_each_manager_is_named_once(here: EmailFolderPage) -> None:
-    user = manager(here)
+    user = manager_of(here)
     second = Group.objects.create(name="Again")
     second.permissions.add(manage_permission().get())
     user.groups.add(second)
@@ -134,12 +127,12 @@ def test_each_manager_is_named_once(here: EmailFolderPage) -> None:
 
 
 def test_the_number_of_queries_does_not_grow(here: EmailFolderPage) -> None:
-    user = manager(here)
+    user = manager_of(here)
     few = list(_queries(user, here))
     for number in range(5):
         folder = factories.folder(here.get_parent(), title=f"Folder {number}")
         factories.account(folder)
-        manager(folder)
+        manager_of(folder)
     assert list(_queries(user, here)) == few
 
 
