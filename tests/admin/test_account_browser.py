@@ -16,7 +16,8 @@ from tests.admin.account_values import reaching
 from tests.admin.conftest import manager_of
 from tests.axe import Violations
 from tests.servers.dovecot import Dovecot
-from wagtail_mailarchive.models import EmailFolderPage, MailAccount
+from wagtail_mailarchive.fetching.trials import run_trial
+from wagtail_mailarchive.models import EmailFolderPage, MailAccount, Trial, WorkerHeartbeat
 from wagtail_mailarchive.models.account import MailboxChoice, Protocol
 from wagtail_mailarchive.sources.base import Security
 
@@ -225,3 +226,29 @@ def test_every_screen_of_an_account_fits_and_is_accessible(
         pictured(tab, f"{name}-{width}-{'dark' if dark else 'light'}")
         assert axe(tab) == [], name
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_what_the_worker_does_shows_as_soon_as_it_is_done(
+    folder: EmailFolderPage, tab_of: OPEN, dovecot: Dovecot, mail_user: str, axe: Violations
+) -> None:
+    dovecot.deliver(mail_user, factories.raw("Offer of the week"))
+    endpoint = dovecot.endpoint(mail_user)
+    account = factories.account(folder, endpoint, name="Sales inbox", enabled=False)
+    WorkerHeartbeat.beat()
+    tab = tab_of(manager_of(folder))
+    tab.goto(reverse("mailarchive_accounts:edit", args=[account.pk]))
+    tab.click("button:has-text('Test connection')")
+    expect(tab.locator(RESULT)).to_contain_text("is being tested")
+    run_trial(Trial.objects.get().pk)
+    expect(tab.locator(RESULT)).to_contain_text("The connection works.", timeout=30_000)
+    assert axe(tab) == []
+    tab.click("text=Enable the account")
+    tab.click("text=Yes, enable")
+    expect(tab.locator(".messages")).to_contain_text("“Sales inbox” is enabled.")
+    tab.goto(reverse("mailarchive_dry_run", args=[account.pk]))
+    tab.click("text=Look now")
+    expect(tab.locator("text=The server is being asked.")).to_be_visible()
+    run_trial(Trial.objects.latest("pk").pk)
+    expect(tab.locator("td:has-text('Offer of the week')")).to_be_visible(timeout=30_000)
+    pictured(tab, "dry-run-done")
+    assert axe(tab) == []

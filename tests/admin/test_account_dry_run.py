@@ -46,7 +46,13 @@ def test_it_lists_what_the_next_fetch_would_do(boss: Client, account: MailAccoun
     assert answer["poll"] == ""
     html = boss.get(address).content.decode()
     assert answer["html"].strip() in html
-    for told in ("Offer &lt;0&gt;", "Offer &lt;1&gt;", "Ada Lovelace", "INBOX", "would be archived"):
+    for told in (
+        "Offer &lt;0&gt;",
+        "Offer &lt;1&gt;",
+        "Ada Lovelace",
+        "INBOX",
+        "would be archived",
+    ):
         assert told in html
     assert "waits for a later fetch" in html
     assert not EmailMessagePage.objects.exists()

@@ -103,7 +103,9 @@ def test_removing_says_what_stays_and_keeps_it(boss: Client, account: MailAccoun
 def test_a_click_leads_back_to_where_it_was_made(boss: Client, account: MailAccount) -> None:
     explorer = reverse("wagtailadmin_explore", args=[account.folder_id])
     address = address_of("disable", account)
-    assert f'name="next" value="{explorer}"' in boss.get(f"{address}?next={explorer}").content.decode()
+    assert (
+        f'name="next" value="{explorer}"' in boss.get(f"{address}?next={explorer}").content.decode()
+    )
     response = boss.post(address, {"next": explorer})
     assert response.headers["Location"] == explorer
     response = boss.post(address, {"next": "https://evil.example/"})
