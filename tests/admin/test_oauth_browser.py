@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
@@ -20,6 +21,7 @@ from tests.axe import Violations
 from tests.servers.dovecot import Dovecot
 from tests.servers.oauth import OAuthServer
 from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.fetching.tokens import keep_sign_in, provider_of
 from wagtail_mailarchive.fetching.trials import run_trial
 from wagtail_mailarchive.models import (
     EmailFolderPage,
@@ -30,6 +32,7 @@ from wagtail_mailarchive.models import (
     WorkerHeartbeat,
 )
 from wagtail_mailarchive.models.account import Protocol
+from wagtail_mailarchive.sources.base import Login
 
 pytestmark = [
     pytest.mark.browser,
@@ -147,6 +150,38 @@ def test_who_does_not_allow_it_is_back_with_all_that_was_typed(
     assert tab.input_value("[name=name]") == "Sales inbox"
     assert tab.input_value("[name=username]") == values["username"]
     assert not OAuthGrant.objects.exists()
+
+
+def test_a_held_account_goes_on_after_one_click(
+    folder: EmailFolderPage,
+    values: dict[str, Any],
+    tab_of: Callable[..., Page],
+    oauth_server: OAuthServer,
+    oauth_dovecot: Dovecot,
+) -> None:
+    user = values["username"]
+    account = factories.account(
+        folder,
+        oauth_dovecot.endpoint(user),
+        login=Login.OAUTH2.value,
+        oauth_provider="example",
+        verified_at=timezone.now(),
+    )
+    keep_sign_in(account, provider_of(account), oauth_server.sign_in(user), None)
+    oauth_server.revoke()
+    OAuthGrant.objects.update(access_expires_at=timezone.now())
+    assert fetch_now(account).run.error_code == "SignInNeeded"
+    # At the provider they are signed in, and have allowed it before.
+    oauth_server.user = user
+    tab = tab_of(manager_of(folder))
+    tab.goto(reverse("mailarchive_accounts:edit", args=[account.pk]))
+    expect(tab.locator(".mailarchive-condition")).to_contain_text("has no valid sign-in at Example")
+    pictured(tab, "oauth-held")
+    tab.locator("#w-slim-header-buttons button[aria-expanded]").click()
+    tab.get_by_role("button", name="Sign in", exact=True).click()
+
+    expect(tab.locator(".messages")).to_contain_text("is fetched again.")
+    assert fetch_now(account).run.status == RunStatus.SUCCEEDED
 
 
 def test_signing_in_needs_no_script(
