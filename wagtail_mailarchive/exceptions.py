@@ -190,7 +190,7 @@ class SignInNeeded(SourceError):
     """There is no sign-in at the OAuth 2.0 provider, or the provider takes it back."""
 
     template = gettext_noop(
-        "%(account)s has no valid sign-in at %(provider)s. Open the mail account and sign in."
+        "%(account)s has no valid sign-in at %(provider)s. Somebody has to sign in there again."
     )
 
 

@@ -504,7 +504,7 @@ def test_a_run_without_sign_in_says_what_to_do(
     failed = fetch_now(reaching).run
     assert failed.status == RunStatus.FAILED
     assert failed.error == (
-        f"{reaching.name} has no valid sign-in at Example. Open the mail account and sign in."
+        f"{reaching.name} has no valid sign-in at Example. Somebody has to sign in there again."
     )
     reaching.refresh_from_db()
     assert reaching.health.held_code == "SignInNeeded"

@@ -9,6 +9,7 @@ from wagtail.admin.widgets.button import Button
 from ..models import MailAccount
 from ..sources.base import Login
 from .fetch_now import fetch_button_attrs
+from .oauth import sign_in_of
 
 
 def fetch_button(account: MailAccount, button_class: type[Button] = Button) -> Button:
@@ -16,6 +17,21 @@ def fetch_button(account: MailAccount, button_class: type[Button] = Button) -> B
     return button_class(
         _("Fetch new mail"), icon_name="mail", attrs=fetch_button_attrs(address), priority=10
     )
+
+
+def sign_in_buttons(account: MailAccount, button_class: type[Button] = Button) -> list[Button]:
+    """Return the one button that lets an account go on whose provider wants a sign-in."""
+    if account.login != Login.OAUTH2:
+        return []
+    stands = sign_in_of(account)
+    if stands.is_valid or not stands.is_needed:
+        return []
+    label = _("Sign in at %(provider)s") % {"provider": stands.provider}
+    return [button_class(label, icon_name="user", attrs=_sign_in_attrs(account), priority=5)]
+
+
+def _sign_in_attrs(account: MailAccount) -> dict[str, str]:
+    return fetch_button_attrs(reverse("mailarchive_oauth_sign_in", args=[account.pk]))
 
 
 def more_buttons(account: MailAccount) -> list[Button]:
@@ -29,9 +45,8 @@ def more_buttons(account: MailAccount) -> list[Button]:
         )
     ]
     if account.login == Login.OAUTH2:
-        address = reverse("mailarchive_oauth_sign_in", args=[account.pk])
         buttons.append(
-            Button(_("Sign in"), icon_name="user", attrs=fetch_button_attrs(address), priority=14)
+            Button(_("Sign in"), icon_name="user", attrs=_sign_in_attrs(account), priority=14)
         )
     if account.enabled:
         buttons.append(

@@ -26,7 +26,7 @@ from wagtail.admin.widgets.button import HeaderButton
 from ..fetching.condition import conditions_of_accounts
 from ..models import EmailFolderPage, MailAccount, TrialKind
 from ..models.permissions import accounts_managed_by, manage_permission
-from .account_buttons import fetch_button, more_buttons
+from .account_buttons import fetch_button, more_buttons, sign_in_buttons
 from .account_form import MailAccountForm
 from .account_handler import account_handler
 from .account_switching import what_removing_does
@@ -127,7 +127,8 @@ class AccountEditView(AccountFormView, generic.EditView):
 
     @cached_property
     def header_buttons(self) -> list[Any]:
-        return [fetch_button(self.object, HeaderButton)]
+        sign_in = sign_in_buttons(self.object, HeaderButton)
+        return [*sign_in, fetch_button(self.object, HeaderButton)]
 
     @cached_property
     def header_more_buttons(self) -> list[Any]:
