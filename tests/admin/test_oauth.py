@@ -263,6 +263,19 @@ def test_a_code_that_is_none_is_told(visitor: Client, account: MailAccount) -> N
     assert not OAuthGrant.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "changed", [{"host": "imap.example.net"}, {"port": 143}, {"username": "eve"}]
+)
+def test_a_sign_in_begun_for_another_server_is_not_kept_for_this_one(
+    visitor: Client, account: MailAccount, changed: dict[str, Any]
+) -> None:
+    back = at_the_provider(begin(visitor, account))
+    MailAccount.objects.update(**changed)
+
+    assert "Please sign in again" in said(visitor.get(back))
+    assert not OAuthGrant.objects.exists()
+
+
 def test_an_account_that_changed_its_provider_keeps_nothing_of_the_former(
     visitor: Client, account: MailAccount, settings: Settings, oauth_server: OAuthServer
 ) -> None:

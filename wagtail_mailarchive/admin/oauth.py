@@ -2,7 +2,8 @@
 
 One address takes everybody back, because it has to be registered at the provider. What belongs to
 one sign-in stays in the session of who began it: a state that is good once and for ten minutes,
-the account it is for, and the code verifier, which without the code is worth nothing.
+the account with the server it is for, and the code verifier, which without the code is worth
+nothing.
 """
 
 from __future__ import annotations
@@ -159,6 +160,7 @@ def start_sign_in(request: HttpRequest, account: MailAccount) -> HttpResponseBas
         "provider": provider.alias,
         "verifier": verifier,
         "address": address,
+        "for": list(account.binding),
         "at": time.time(),
     }
     newest = sorted(_begun(request).items(), key=lambda item: item[1]["at"])[1 - _MOST :]
@@ -211,6 +213,11 @@ def _finish(request: HttpRequest, account: MailAccount, begun: dict[str, Any]) -
     names = {"account": account.name, "provider": provider.name}
     if provider.alias != begun["provider"]:
         told = _("%(account)s signs in at another provider now. Please sign in there.")
+        messages.error(request, told % names)
+        return
+    if list(account.binding) != begun.get("for"):
+        # Whoever signed in meant another server, and this one must not get their token.
+        told = _("%(account)s has another host, port or user name now. Please sign in again.")
         messages.error(request, told % names)
         return
     problem = request.GET.get("error")
