@@ -66,6 +66,9 @@ def test_good_entries_are_silent_and_offered(entry: dict[str, Any], settings: An
         ("one", {**OWN, "scopes": {"smtp": ["mail"]}}, "must be a dictionary with lists"),
         ("one", {**OWN, "authorize_params": {"prompt": 1}}, "must be a dictionary of texts"),
         ("one", {**OWN, "name": "two\nlines"}, "must be text"),
+        ("one", {**OWN, "hosts": "imap.example.org"}, "must be a list of host names"),
+        ("one", {**OWN, "hosts": ["two words"]}, "must be a list of host names"),
+        ("one", {**OWN, "flow": "client_credentials"}, "must name the mail servers"),
     ],
 )
 def test_a_wrong_entry_is_found_and_its_hint_silences_it(

@@ -228,6 +228,15 @@ class ProviderNotConfigured(SourceError):
     )
 
 
+class ServerNotOfProvider(SourceError):
+    """Tokens of this provider are for its own mail servers."""
+
+    template = gettext_noop(
+        "A sign-in at %(provider)s is not for %(host)s, so nothing was sent there. Enter the "
+        "provider's own mail server, or ask the site owner to add this one to OAUTH_PROVIDERS."
+    )
+
+
 class ServerBusy(SourceError):
     """The server asks to be left alone for a while.
 

@@ -166,7 +166,14 @@ def test_oauth_is_shown_with_the_reason_why_it_cannot_be_chosen(
     assert 'id="id_sign_in-reason"' in html
 
 
-OAUTH = {"google": {"preset": "google", "client_id": "us", "client_secret": "x"}}
+OAUTH = {
+    "google": {
+        "preset": "google",
+        "client_id": "us",
+        "client_secret": "x",
+        "hosts": ["imap.example.org"],
+    }
+}
 
 
 @pytest.fixture
@@ -188,6 +195,16 @@ def test_a_configured_provider_can_be_chosen_and_needs_no_password(
     assert not account.enabled
     page = boss.get(reverse("mailarchive_accounts:edit", args=[account.pk])).content.decode()
     assert "Nobody has signed in at" in page
+
+
+@pytest.mark.usefixtures("google")
+def test_a_sign_in_is_for_the_mail_servers_of_its_provider(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    sent = {"sign_in": "oauth2:google", "secret": "", "action-sign_in": "1"}
+    [error] = errors(add(boss, folder, **sent, host="imap.elsewhere.example"))["host"]
+    assert error.startswith("A sign-in at Google is not for imap.elsewhere.example")
+    assert not MailAccount.objects.exists()
 
 
 @pytest.mark.usefixtures("google")

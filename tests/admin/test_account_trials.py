@@ -285,6 +285,7 @@ def test_typed_oauth_values_are_not_tried_before_somebody_signed_in(
 ) -> None:
     providers = {"google": {"preset": "google", "client_id": "us", "client_secret": "x"}}
     settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "OAUTH_PROVIDERS": providers}
-    html = ask(boss, folder, sign_in="oauth2:google", secret="")["html"]
+    typed = {"sign_in": "oauth2:google", "secret": "", "host": "imap.gmail.com"}
+    html = ask(boss, folder, **typed)["html"]
     assert "Save the account and sign in first" in html
     assert not Trial.objects.exists()

@@ -301,7 +301,7 @@ def test_a_provider_that_is_not_configured_is_told(
 def test_nobody_signs_in_where_the_site_itself_is_let_in(
     visitor: Client, account: MailAccount, settings: Settings, oauth_server: OAuthServer
 ) -> None:
-    configure(settings, example=oauth_server.entry(flow="client_credentials"))
+    configure(settings, example=oauth_server.entry(flow="client_credentials", hosts=[account.host]))
     response = begin(visitor, account)
 
     assert response["Location"] == form_of(account)

@@ -26,6 +26,7 @@ from wagtail_mailarchive.exceptions import (
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
+    ServerNotOfProvider,
     SignInNeeded,
     SignInNotLasting,
     TokenUnreadable,
@@ -48,6 +49,7 @@ pytestmark = pytest.mark.django_db
 
 T = TypeVar("T")
 _users = itertools.count(1)
+HOST = "imap.example.org"
 
 on_several_connections = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -352,7 +354,7 @@ def test_ending_a_sign_in_forgets_its_tokens(
 def test_the_site_is_let_in_without_anybody(
     account: MailAccount, oauth_server: OAuthServer, settings: Settings
 ) -> None:
-    configure(settings, example=oauth_server.entry(flow="client_credentials"))
+    configure(settings, example=oauth_server.entry(flow="client_credentials", hosts=[HOST]))
 
     assert tokens.is_signed_in(account)
     first = tokens.access_token(account)
@@ -367,11 +369,27 @@ def test_the_site_is_let_in_without_anybody(
 def test_the_site_is_refused(
     account: MailAccount, oauth_server: OAuthServer, settings: Settings
 ) -> None:
-    entry = oauth_server.entry(flow="client_credentials", client_secret="wrong")
+    entry = oauth_server.entry(flow="client_credentials", hosts=[HOST], client_secret="wrong")
     configure(settings, example=entry)
 
     with pytest.raises(ProviderRefused):
         tokens.access_token(account)
+
+
+def test_no_token_is_got_for_a_server_that_is_not_the_providers(
+    account: MailAccount, oauth_server: OAuthServer, settings: Settings
+) -> None:
+    for entry in (
+        oauth_server.entry(flow="client_credentials", hosts=[HOST]),
+        oauth_server.entry(hosts=[HOST]),
+    ):
+        configure(settings, example=entry)
+        account.host = "imap.elsewhere.example"
+        with pytest.raises(ServerNotOfProvider):
+            endpoint_of(account)
+        account.host = f"{HOST.upper()}."
+        assert tokens.provider_of(account).serves(account.host)
+    assert not oauth_server.asked
 
 
 # -- secrets ---------------------------------------------------------------------------------

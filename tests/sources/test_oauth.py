@@ -154,7 +154,11 @@ def test_a_refresh_token_that_stays_is_not_told_again(
 
 
 def test_the_site_itself_is_let_in(oauth_server: OAuthServer) -> None:
-    entry = oauth_server.entry(flow="client_credentials", scopes={"imap": ["all/.default"]})
+    entry = oauth_server.entry(
+        flow="client_credentials",
+        scopes={"imap": ["all/.default"]},
+        hosts=["imap.example.org"],
+    )
     provider = read_provider("example", entry)
 
     tokens = oauth.client_token(provider, "imap", account="Offers")
@@ -385,6 +389,8 @@ def test_microsoft_lets_a_site_in_app_only() -> None:
     assert provider.flow is Flow.CLIENT_CREDENTIALS
     assert provider.scope("imap") == "https://outlook.office365.com/.default"
     assert [name for name, _ in problems("ms", {**entry, "tenant": "common"})] == ["tenant"]
+    assert provider.serves("Outlook.Office365.com.")
+    assert not provider.serves("outlook.office365.com.example.org")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from .account_fields import (
 )
 from .account_presets import BY_SLUG, PRESETS, preset_for
 from .account_token import was_tested
-from .oauth import alias_for_preset, available_providers, why_unavailable
+from .oauth import alias_for_preset, available_providers, refusal_of_host, why_unavailable
 from .policies import may_manage
 
 # What a secret is bound to: a changed value must not carry the old secret to another server.
@@ -288,6 +288,9 @@ class MailAccountForm(WagtailAdminModelForm):
             self.add_error("sign_in", str(self.fields["sign_in"].widget.reason))
         elif login:
             self.instance.login, self.instance.oauth_provider = login, provider
+        host = cleaned.get("host")
+        if login == Login.OAUTH2 and host and (problem := refusal_of_host(provider, host)):
+            self.add_error("host", problem)
 
     def _check_mailboxes(self, cleaned: dict[str, Any]) -> None:
         choice, names = cleaned.get("mailbox_choice"), cleaned.get("mailboxes")

@@ -30,6 +30,7 @@ from ..exceptions import (
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
+    ServerNotOfProvider,
 )
 from ..fetching.health import release
 from ..fetching.tokens import keep_sign_in, provider_of
@@ -80,6 +81,14 @@ def why_unavailable() -> str:
         "No provider is configured on this site. The site owner can add one to OAUTH_PROVIDERS "
         "in Django's settings."
     )
+
+
+def refusal_of_host(alias: str, host: str) -> str:
+    """Return why no token of this provider goes to `host`; "" if it may."""
+    provider = archive_settings().oauth_providers().get(alias)
+    if provider is None or provider.serves(host):
+        return ""
+    return _told(ServerNotOfProvider(provider=provider.name, host=host))
 
 
 def alias_for_preset(preset: str) -> str:

@@ -34,6 +34,7 @@ _RIGHT = {
     "client_auth": '"basic"',
     "flow": '"code"',
     "authorize_params": "{}",
+    "hosts": '["imap.example.org"]',
 }
 
 

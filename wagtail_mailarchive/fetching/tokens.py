@@ -27,6 +27,7 @@ from ..exceptions import (
     ProviderNotConfigured,
     ProviderUnreachable,
     SecretUnreadable,
+    ServerNotOfProvider,
     SignInNeeded,
     SignInNotLasting,
     TokenUnreadable,
@@ -59,9 +60,12 @@ def access_token(account: MailAccount) -> str:
     Raises:
         SignInNeeded: somebody has to sign in at the provider.
         ProviderNotConfigured, ProviderRefused, ProviderUnreachable.
+        ServerNotOfProvider: the provider's tokens are not for the account's host.
         TokenUnreadable: the stored tokens were not sealed for this user, host and port.
     """
     provider = provider_of(account)
+    if not provider.serves(account.host):
+        raise ServerNotOfProvider(provider=provider.name, host=account.host)
     token = _stored(account, provider, _grant(account, provider))
     return token or _renewed(account, provider)
 

@@ -13,7 +13,7 @@
     }
 
 The site owner names the addresses, nobody else does: a token is asked for where the entry says
-and nowhere an editor or a server says.
+and nowhere an editor or a server says, and shown to the mail servers in `hosts` alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 PROTOCOLS = ("imap", "pop3")
 NAMES = (
     *("preset", "tenant", "name", "authorize_url", "token_url", "scopes"),
-    *("client_id", "client_secret", "client_auth", "flow", "authorize_params"),
+    *("client_id", "client_secret", "client_auth", "flow", "authorize_params", "hosts"),
 )
 # Aliases stand in addresses and in the account's row.
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -65,6 +65,8 @@ class Provider:
             a protocol that is missing.
         client_secret: "" for a public client, which PKCE alone protects.
         authorize_params: sent along to `authorize_url`.
+        hosts: the mail servers that tokens are shown to, in lower case; empty for any, which
+            only somebody who signs in can decide.
     """
 
     alias: str
@@ -78,6 +80,11 @@ class Provider:
     client_auth: ClientAuth = ClientAuth.BASIC
     flow: Flow = Flow.CODE
     authorize_params: Mapping[str, str] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+
+    def serves(self, host: str) -> bool:
+        """Whether tokens may be shown to the mail server named `host`."""
+        return not self.hosts or _host(host) in self.hosts
 
     def scope(self, protocol: str) -> str:
         """Return what to ask for, as one parameter; "" to leave it to the provider."""
@@ -94,6 +101,7 @@ def _google(flow: Flow, tenant: str) -> dict[str, Any]:
         "scopes": {each: ["https://mail.google.com/"] for each in PROTOCOLS},
         "client_auth": ClientAuth.POST,
         "authorize_params": {"access_type": "offline", "prompt": "consent"},
+        "hosts": ["imap.gmail.com", "pop.gmail.com", "imap.googlemail.com", "pop.googlemail.com"],
     }
 
 
@@ -113,6 +121,7 @@ def _microsoft(flow: Flow, tenant: str) -> dict[str, Any]:
         "client_auth": ClientAuth.POST,
         # Browsers know several accounts of one person; this mailbox belongs to one of them.
         "authorize_params": {"prompt": "select_account"},
+        "hosts": ["outlook.office365.com", "imap-mail.outlook.com", "pop-mail.outlook.com"],
     }
 
 
@@ -141,6 +150,7 @@ def read_provider(alias: str, entry: Mapping[str, Any]) -> Provider:
         client_auth=ClientAuth(values.get("client_auth", ClientAuth.BASIC)),
         flow=flow,
         authorize_params=dict(values.get("authorize_params", {})),
+        hosts=frozenset(map(_host, values.get("hosts", ()))),
     )
 
 
@@ -230,6 +240,16 @@ def _other_problems(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         isinstance(part, str) for pair in params.items() for part in pair
     ):
         yield "authorize_params", "must be a dictionary of texts"
+    hosts = values.get("hosts", ())
+    if isinstance(hosts, str) or not isinstance(hosts, Sequence) or not all(map(_is_text, hosts)):
+        yield "hosts", "must be a list of host names"
+    elif not hosts and values.get("flow") == Flow.CLIENT_CREDENTIALS:
+        # Else whoever connects accounts could have the site's own token sent anywhere.
+        yield "hosts", "must name the mail servers where the flow is client_credentials"
+
+
+def _host(name: str) -> str:
+    return name.rstrip(".").lower()
 
 
 def _is_text(value: object) -> bool:
