@@ -13,7 +13,8 @@ from django.utils import timezone
 from tests import factories
 from tests.admin.account_values import SECRET, add, edit, errors, form
 from tests.admin.conftest import browser_of, manager_of
-from wagtail_mailarchive.models import AccountHealth, EmailFolderPage, MailAccount
+from wagtail_mailarchive.admin.account_form import MailAccountForm
+from wagtail_mailarchive.models import AccountHealth, EmailFolderPage, MailAccount, OAuthGrant
 from wagtail_mailarchive.models.account import MailboxChoice, Selection
 
 pytestmark = pytest.mark.django_db
@@ -304,6 +305,63 @@ def test_what_no_test_tries_can_be_changed_without_one(
     assert account.enabled
     assert account.verified_at is not None
     assert account.name == "Renamed"
+
+
+def test_what_happens_while_a_form_is_saved_is_kept(
+    boss: Client, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    MailAccount.objects.update(verified_at=None, enabled=True)
+    verified_at = timezone.now()
+    clean_host = MailAccountForm.clean_host
+
+    def meanwhile(its: MailAccountForm) -> str:
+        # The account was read before.
+        MailAccount.objects.update(verified_at=verified_at, enabled=False)
+        return clean_host(its)
+
+    monkeypatch.setattr(MailAccountForm, "clean_host", meanwhile)
+    assert edit(boss, account, secret="", name="Renamed").status_code == 302
+    account.refresh_from_db()
+    assert (account.name, account.enabled, account.verified_at) == ("Renamed", False, verified_at)
+
+
+def test_a_form_that_comes_after_the_account_was_removed_does_not_bring_it_back(
+    boss: Client, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(boss, folder)
+    account = MailAccount.objects.get()
+    clean_host = MailAccountForm.clean_host
+
+    def meanwhile(its: MailAccountForm) -> str:
+        MailAccount.objects.all().delete()
+        return clean_host(its)
+
+    monkeypatch.setattr(MailAccountForm, "clean_host", meanwhile)
+    assert edit(boss, account, secret="").status_code == 404
+    assert not MailAccount.objects.exists()
+
+
+def test_a_private_key_is_not_taken_for_a_certificate(
+    boss: Client, folder: EmailFolderPage, authority: Any
+) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n"
+    response = add(boss, folder, ca_certificate=authority.certificate + key)
+    assert "private key" in errors(response)["ca_certificate"][0]
+
+
+@pytest.mark.usefixtures("google")
+def test_a_sign_in_does_not_outlive_the_change_to_a_password(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    account = factories.account(folder, login="oauth2", oauth_provider="google")
+    OAuthGrant.objects.create(account=account, provider="google")
+    same = {"host": account.host, "username": account.username}
+    edit(boss, account, **same, sign_in="oauth2:google", tls_minimum="1.3", secret="")
+    assert OAuthGrant.objects.exists()
+    edit(boss, account, **same, tls_minimum="1.3")
+    assert not OAuthGrant.objects.exists()
 
 
 def test_enabling_is_no_box_of_the_form(boss: Client, folder: EmailFolderPage) -> None:

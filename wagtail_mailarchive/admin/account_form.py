@@ -7,6 +7,8 @@ from typing import Any
 from cryptography.x509 import load_pem_x509_certificates
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -250,6 +252,11 @@ class MailAccountForm(WagtailAdminModelForm):
                 raise ValidationError(
                     _("This is no certificate in PEM form (-----BEGIN CERTIFICATE-----).")
                 ) from None
+            if "PRIVATE KEY-----" in text:
+                # It would be stored and shown as it is; only secrets are encrypted.
+                raise ValidationError(
+                    _("This holds a private key. Paste the certificate of the authority alone.")
+                )
         return text
 
     # -- values together ---------------------------------------------------------------------
@@ -359,9 +366,19 @@ class MailAccountForm(WagtailAdminModelForm):
 
     @sensitive_variables()
     def save(self, commit: bool = True) -> MailAccount:
+        with transaction.atomic():
+            return self._save(commit)
+
+    @sensitive_variables()
+    def _save(self, commit: bool) -> MailAccount:
         account: MailAccount = self.instance
         secret = self.cleaned_data["secret"]
         must_be_tested = self.must_be_tested
+        if not self.is_new:
+            # Somebody may have switched it off, and a worker tested it, since it was read.
+            present = MailAccount.objects.select_for_update().only("enabled", "verified_at")
+            row = get_object_or_404(present, pk=account.pk)
+            account.enabled, account.verified_at = row.enabled, row.verified_at
         if must_be_tested:
             tested = was_tested(self.cleaned_data["tested"], account, secret, self.for_user)
             account.verified_at = timezone.now() if tested else None
@@ -375,8 +392,8 @@ class MailAccountForm(WagtailAdminModelForm):
         saved: MailAccount = super().save(commit=commit)
         if must_be_tested and not self.is_new:
             health.release(account)
-            if self._changed(self.cleaned_data, BINDING):
-                # The tokens were for another host or user, and open nothing any more.
+            if self._changed(self.cleaned_data, (*BINDING, "sign_in")):
+                # The tokens were for another host, user or provider, and open nothing any more.
                 end_sign_in(account)
         return saved
 
