@@ -14,6 +14,7 @@ from wagtail.models import ModelLogEntry, ReferenceIndex
 
 from tests import factories
 from tests.admin.account_values import SECRET, add, edit, errors
+from tests.admin.conftest import browser_of, manager_of
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -49,7 +50,15 @@ def test_the_link_on_a_folder_chooses_it(boss: Client, folder: EmailFolderPage) 
     response = boss.get(address)
     assert response.status_code == 200
     assert str(response.context["form"]["folder"].value()) == str(folder.pk)
-    assert boss.get(reverse("mailarchive_accounts:add") + "?folder=x").status_code == 200
+    for number in ("x", "9" * 30, "9" * 5000):
+        address = reverse("mailarchive_accounts:add") + f"?folder={number}"
+        assert boss.get(address).status_code == 200
+
+
+def test_the_form_names_no_folder_of_somebody_else(folder: EmailFolderPage) -> None:
+    stranger = browser_of(manager_of(factories.workspace("Elsewhere")))
+    html = stranger.get(reverse("mailarchive_accounts:add") + f"?folder={folder.pk}")
+    assert folder.title not in html.content.decode()
 
 
 def test_the_secret_shows_nowhere(boss: Client, folder: EmailFolderPage, caplog: Any) -> None:

@@ -155,6 +155,14 @@ def test_tells_nothing_of_another_folder(boss: Client, running: FetchRun) -> Non
     assert [run["run"] for run in ask(boss, running, other).json()["runs"]] == [running.pk]
 
 
+@pytest.mark.parametrize("number", ["x", "-1", "9" * 30, "9" * 5000])
+def test_a_number_that_is_none_finds_nothing(
+    boss: Client, folder: EmailFolderPage, number: str
+) -> None:
+    address = reverse("mailarchive_fetch_progress", args=[folder.pk])
+    assert boss.get(address, {"run": number}).json()["runs"] == []
+
+
 def test_the_explorer_shows_it_to_every_viewer(boss: Client, running: FetchRun) -> None:
     second = browser_of(user_with(running.folder.get_parent(), "add", "change", "publish"))
     for client in (boss, second):

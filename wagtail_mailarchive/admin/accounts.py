@@ -24,8 +24,8 @@ from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from ..fetching.condition import conditions_of_accounts
-from ..models import EmailFolderPage, MailAccount, TrialKind
-from ..models.permissions import accounts_managed_by, manage_permission
+from ..models import MailAccount, TrialKind
+from ..models.permissions import accounts_managed_by, folders_managed_by, manage_permission
 from .account_buttons import fetch_button, more_buttons, sign_in_buttons
 from .account_form import MailAccountForm
 from .account_handler import account_handler
@@ -40,7 +40,7 @@ from .account_trials import (
 )
 from .fetch_progress import beside, region_of_account
 from .oauth import start_sign_in
-from .policies import for_managers
+from .policies import asked_number, for_managers
 
 SIGN_IN_ACTION = "action-sign_in"
 
@@ -103,8 +103,9 @@ class AccountFormView(TestsConnection):
 class AccountCreateView(AccountFormView, generic.CreateView):
     def get_initial(self) -> dict[str, Any]:
         # The link on a folder without accounts names the folder.
-        number = self.request.GET.get("folder", "")
-        folder = EmailFolderPage.objects.filter(pk=number).first() if number.isdecimal() else None
+        number = asked_number(self.request.GET.get("folder", ""))
+        # The form shows its title, which is not everybody's to know.
+        folder = folders_managed_by(self.request.user).filter(pk=number).first()
         return {**super().get_initial(), "folder": folder and folder.pk}
 
     def get_success_message(self, instance: MailAccount) -> str:
@@ -137,8 +138,8 @@ class AccountEditView(AccountFormView, generic.EditView):
     def get_form(self, form_class: Any = None) -> MailAccountForm:
         form: MailAccountForm = super().get_form(form_class)
         form.fields["mailboxes"].widget.known = listed_mailboxes(latest_test(self.object))
-        number = self.request.GET.get("trial", "")
-        if not form.is_bound and number.isdecimal():
+        number = asked_number(self.request.GET.get("trial", ""))
+        if not form.is_bound and number is not None:
             # The result of a test, where no script puts it into the page.
             trial = self.object.trials.filter(kind=TrialKind.CONNECTION, pk=number).first()
             if trial is not None:

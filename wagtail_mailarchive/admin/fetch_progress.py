@@ -23,6 +23,7 @@ from ..fetching.states import WORKER_COMMAND, Tone, no_worker
 from ..models import EmailFolderPage, FetchRun, RunStatus, WorkerHeartbeat
 from ..models.run import ACTIVE
 from .fetch_now import may_fetch, refused_to_fetch
+from .policies import asked_number
 
 # A folder rarely has more accounts; the others are in the report.
 MOST_RUNS = 20
@@ -108,7 +109,8 @@ def fetch_progress(request: HttpRequest, folder_id: int) -> HttpResponse:
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not folder.permissions_for_user(request.user).can_fetch():
         return refused_to_fetch(request)
-    numbers = [int(text) for text in request.GET.getlist("run")[:MOST_RUNS] if text.isdecimal()]
+    asked = map(asked_number, request.GET.getlist("run")[:MOST_RUNS])
+    numbers = [number for number in asked if number is not None]
     runs = FetchRun.objects.filter(folder=folder, pk__in=numbers).select_related("account")
     return JsonResponse(_told(list(runs.order_by("pk"))))
 

@@ -52,6 +52,11 @@ def may_manage(user: Any, folder: EmailFolderPage) -> bool:
     return folder.permissions_for_user(user).can_manage_accounts()
 
 
+def asked_number(text: str) -> int | None:
+    """Return the id that a query string holds; None where it can be no id of the database's."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
 def for_managers(view: View) -> View:
     """Wrap a view of the admin, so that who may not manage accounts is answered 403.
 
