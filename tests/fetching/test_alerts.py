@@ -347,14 +347,17 @@ def test_a_site_can_replace_the_words(
     assert mailoutbox[0].subject == "[intranet] Support"
 
 
+# The second one is what e.g. an address raises that no message can hold.
+@pytest.mark.parametrize("error", [ConnectionRefusedError, UnicodeError])
 def test_a_mail_server_that_fails_is_tried_again_and_stops_nothing(
     account: MailAccount,
     settings: Settings,
     mailoutbox: list[EmailMessage],
     monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
 ) -> None:
     def refuse(self: EmailMessage, *args: object, **kwargs: object) -> int:
-        raise ConnectionRefusedError
+        raise error
 
     fail(account, times=3)
     with monkeypatch.context() as patch:

@@ -45,8 +45,9 @@ def send_due() -> int:
     for notice in _claimed():
         try:
             _send(notice)
-        except OSError as error:
-            # What the server said may hold addresses, so only its kind is logged.
+        except Exception as error:  # noqa: BLE001 (backends raise what they like)
+            # One that cannot be sent does not stop the next. What the server said may hold
+            # addresses, so only its kind is logged.
             _log.warning("Notice %s was not sent: %s", notice.pk, type(error).__name__)
             continue
         notice.delete()
@@ -71,11 +72,7 @@ def _claimed() -> list[Notice]:
 
 
 def _send(notice: Notice) -> None:
-    """Send `notice`, unless it concerns its recipient no more.
-
-    Raises:
-        OSError: the mail server did not take it.
-    """
+    """Send `notice`, unless it concerns its recipient no more; raise if it was not taken."""
     recipient = notice.recipient
     account = notice.account
     allowed = account.folder.permissions_for_user(recipient)
