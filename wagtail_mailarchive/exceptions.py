@@ -138,7 +138,8 @@ class CertificateNameMismatch(SourceError):
 
 class CertificateUntrusted(SourceError):
     template = gettext_noop(
-        "The certificate of %(host)s was issued by an authority this site does not know."
+        "The certificate of %(host)s was issued by an authority this site does not know. "
+        "If it is one of your own, paste its certificate into the form of the mail account."
     )
 
 

@@ -263,6 +263,19 @@ def test_a_code_that_is_none_is_told(visitor: Client, account: MailAccount) -> N
     assert not OAuthGrant.objects.exists()
 
 
+def test_an_account_that_takes_a_password_has_nowhere_to_sign_in(
+    visitor: Client, account: MailAccount
+) -> None:
+    back = at_the_provider(begin(visitor, account))
+    MailAccount.objects.update(login=Login.PASSWORD, oauth_provider="")
+
+    assert "has another login now" in said(visitor.get(back))
+    response = begin(visitor, account)
+    assert response["Location"] == form_of(account)
+    assert f"{account.name} takes a password." in said(response)
+    assert not OAuthGrant.objects.exists()
+
+
 @pytest.mark.parametrize(
     "changed", [{"host": "imap.example.net"}, {"port": 143}, {"username": "eve"}]
 )
@@ -283,7 +296,7 @@ def test_an_account_that_changed_its_provider_keeps_nothing_of_the_former(
     configure(settings, example=oauth_server.entry(), other=oauth_server.entry())
     MailAccount.objects.update(oauth_provider="other")
 
-    assert "signs in at another provider now" in said(visitor.get(back))
+    assert "has another login now" in said(visitor.get(back))
     assert oauth_server.asked == []
 
 

@@ -37,6 +37,7 @@ from ..fetching.tokens import keep_sign_in, provider_of
 from ..models import MailAccount, OAuthGrant
 from ..models.run import sentence
 from ..sources import oauth
+from ..sources.base import Login
 from ..sources.oauth_provider import Flow, Provider
 from .policies import may_manage, refused
 
@@ -153,6 +154,10 @@ def start_sign_in(request: HttpRequest, account: MailAccount) -> HttpResponseBas
     """
     if not may_manage(request.user, account.folder):
         return refused(request, account)
+    if account.login != Login.OAUTH2:
+        told = _("%(account)s takes a password. Choose OAuth 2.0 as its login first.")
+        messages.error(request, told % {"account": account.name})
+        return _form(account)
     try:
         provider = provider_of(account)
     except ProviderNotConfigured as error:
@@ -218,12 +223,12 @@ def _finish(request: HttpRequest, account: MailAccount, begun: dict[str, Any]) -
     Raises:
         MailArchiveError: it gives nothing that can be used.
     """
+    if (account.login, account.oauth_provider) != (Login.OAUTH2, begun["provider"]):
+        told = _("%(account)s has another login now, so nothing was kept of this sign-in.")
+        messages.error(request, told % {"account": account.name})
+        return
     provider = provider_of(account)
     names = {"account": account.name, "provider": provider.name}
-    if provider.alias != begun["provider"]:
-        told = _("%(account)s signs in at another provider now. Please sign in there.")
-        messages.error(request, told % names)
-        return
     if list(account.binding) != begun.get("for"):
         # Whoever signed in meant another server, and this one must not get their token.
         told = _("%(account)s has another host, port or user name now. Please sign in again.")
