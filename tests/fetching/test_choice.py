@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +97,14 @@ def test_a_name_that_no_row_can_hold_is_left_out_and_said(
 ) -> None:
     assert all_but_unwanted(listed("INBOX", "x" * 501)) == ["INBOX"]
     assert "too long: 1" in caplog.text
+
+
+def test_a_server_that_lists_a_hundred_thousand_mailboxes_is_not_compared_for_hours() -> None:
+    unwanted = [RemoteMailbox(f"Spam {number}", SpecialUse.JUNK, "/") for number in range(50_000)]
+    wanted = [RemoteMailbox(f"Work/{number}", SpecialUse.NONE, "/") for number in range(50_000)]
+    started = time.monotonic()
+    assert len(all_but_unwanted([*unwanted, *wanted])) == 50_001
+    assert time.monotonic() - started < 20
 
 
 def test_named_mailboxes_are_taken_once_and_the_server_is_not_asked() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
+from itertools import accumulate
 
 from ..models import MailAccount, Mailbox
 from ..models.account import POP3_MAILBOX, MailboxChoice, Protocol
@@ -80,15 +81,17 @@ def all_but_unwanted(listed: Sequence[RemoteMailbox]) -> list[str]:
     if everything:
         return [everything[0].name]
     marked = {each.special_use for each in listed}
-    unwanted = [each.name for each in listed if _is_unwanted(each, marked)]
-    taken = [each.name for each in listed if not _is_in(each, unwanted)]
+    fitting = [each for each in listed if len(each.name) <= _LONGEST]
+    if len(fitting) < len(listed):
+        _log.warning(
+            "Mailboxes left out, because their names are too long: %s", len(listed) - len(fitting)
+        )
+    unwanted = {each.name for each in fitting if _is_unwanted(each, marked)}
+    taken = [each.name for each in fitting if not _is_in(each, unwanted)]
     if not any(name.upper() == _INBOX for name in taken):
         # It is always there (RFC 3501 section 5.1), even where it is not listed.
         taken.insert(0, _INBOX)
-    too_long = [name for name in taken if len(name) > _LONGEST]
-    if too_long:
-        _log.warning("Mailboxes left out, because their names are too long: %s", len(too_long))
-    return [name for name in dict.fromkeys(taken) if len(name) <= _LONGEST]
+    return list(dict.fromkeys(taken))
 
 
 def is_gmails(name: str) -> bool:
@@ -123,9 +126,13 @@ def _plain(mailbox: RemoteMailbox) -> str:
     )
 
 
-def _is_in(mailbox: RemoteMailbox, unwanted: Collection[str]) -> bool:
-    """Whether `mailbox` is one of these or lies below one."""
-    if mailbox.name in unwanted:
-        return True
-    between = mailbox.delimiter
-    return bool(between) and any(mailbox.name.startswith(name + between) for name in unwanted)
+def _is_in(mailbox: RemoteMailbox, unwanted: Set[str]) -> bool:
+    """Whether `mailbox` is one of these or lies below one.
+
+    Each level of its name is looked up, because a server may list a hundred thousand of either.
+    """
+    if not mailbox.delimiter:
+        return mailbox.name in unwanted
+    levels = mailbox.name.split(mailbox.delimiter)
+    above = accumulate(levels, lambda upper, level: upper + mailbox.delimiter + level)
+    return any(name in unwanted for name in above)
