@@ -19,6 +19,7 @@ from wagtail_mailarchive import tasks
 from wagtail_mailarchive.apps import make_schedule
 from wagtail_mailarchive.fetching import batches, lease, schedule
 from wagtail_mailarchive.fetching import run as runs
+from wagtail_mailarchive.fetching.health import note_end
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -86,6 +87,18 @@ def test_the_sites_interval_is_a_setting(folder: EmailFolderPage, settings: Sett
     assert not schedule.dispatch_due()
     finish(run, minutes_ago=11)
     assert len(schedule.dispatch_due()) == 1
+
+
+def test_an_interval_without_sense_keeps_no_other_account_from_being_fetched(
+    folder: EmailFolderPage,
+) -> None:
+    factories.account(folder, interval=2**31 - 1)
+    for run in schedule.dispatch_due():
+        finish(run, minutes_ago=1, status=RunStatus.FAILED)
+    for run in FetchRun.objects.all():
+        note_end(run)
+    other = factories.account(folder)
+    assert [run.account for run in schedule.dispatch_due()] == [other]
 
 
 def test_a_failed_account_is_tried_again_after_its_interval(folder: EmailFolderPage) -> None:

@@ -27,6 +27,9 @@ from ..models import AccountHealth, FetchRun, MailAccount, RunStatus
 from ..models.site_settings import effective_settings
 
 LONGEST_BACK_OFF = timedelta(hours=24)
+# A larger number makes no sense, and one so large that the date after it does not exist would end
+# the dispatching of all accounts.
+_MOST_MINUTES = 365 * 24 * 60
 # Logins rejected since the last success, after which the account waits for somebody.
 MOST_REJECTIONS = 3
 # Succeeded runs over which the backlog is watched.
@@ -57,8 +60,8 @@ def health_of(account: MailAccount) -> AccountHealth:
 
 
 def interval_of(account: MailAccount, site: ArchiveSettings) -> timedelta:
-    """Return how long after a fetch the next one is due."""
-    return timedelta(minutes=account.interval or site.FETCH_INTERVAL)
+    """Return how long after a fetch the next one is due: a year at most."""
+    return timedelta(minutes=min(account.interval or site.FETCH_INTERVAL, _MOST_MINUTES))
 
 
 def note_end(run: FetchRun) -> None:
