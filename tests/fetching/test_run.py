@@ -491,3 +491,15 @@ def test_a_too_large_message_from_the_end_of_time_is_listed_like_others(
     leave_too_large(mailbox, 7, [RemoteMessage(1, 10**9, last)])
     entry = LedgerEntry.objects.get()
     assert (entry.outcome, entry.size, entry.received_at) == (Outcome.TOO_LARGE, 10**9, None)
+
+
+def test_a_size_that_no_row_can_hold_blocks_nothing(
+    account: MailAccount, folder: EmailFolderPage
+) -> None:
+    mailbox = Mailbox.objects.create(account=account, folder=folder, name="INBOX", uidvalidity=7)
+    LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=1)
+    leave_too_large(mailbox, 7, [RemoteMessage(1, 10**19, None)])
+    assert (LedgerEntry.objects.get().outcome, LedgerEntry.objects.get().size) == (
+        Outcome.TOO_LARGE,
+        2**63 - 1,
+    )

@@ -464,6 +464,8 @@ def test_bye_instead_of_a_login() -> None:
         (b"OK done", [b"3 EXISTS"], ProtocolError),
         (b"OK done", [b"3 EXISTS", b"OK [UIDVALIDITY x]"], ProtocolError),
         (b"OK done", [b"OK [UIDVALIDITY 7]"], ProtocolError),
+        (b"OK done", [b"99999999999999999999 EXISTS", b"OK [UIDVALIDITY 7]"], ProtocolError),
+        (b"OK done", [b"3 EXISTS", b"OK [UIDVALIDITY 99999999999999999999]"], ProtocolError),
         (b"OK done", [b"BYE " + BANNER], ConnectionDropped),
     ],
 )

@@ -485,7 +485,9 @@ def test_a_listing_that_makes_no_sense(text: bytes) -> None:
         uidls(server)
 
 
-@pytest.mark.parametrize("status", [b"+OK", b"+OK x y", b"+OK -3 5", b"+OK 3", b"?"])
+@pytest.mark.parametrize(
+    "status", [b"+OK", b"+OK x y", b"+OK -3 5", b"+OK 99999999999999999999 5", b"+OK 3", b"?"]
+)
 def test_a_count_that_makes_no_sense(status: bytes) -> None:
     def script(talk: Talk) -> None:
         talk.reply(b"STAT", status)

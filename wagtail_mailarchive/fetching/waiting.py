@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, F, QuerySet
 from django.utils import timezone
 
 from ..archive.dates import showable
@@ -83,7 +83,8 @@ def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[Remot
             mailbox=mailbox, uidvalidity=uidvalidity, uid=message.uid
         ).update(
             outcome=Outcome.TOO_LARGE,
-            size=message.size,
+            # No server has that much, but a row that cannot be written would end each run here.
+            size=min(message.size, BigIntegerField.MAX_BIGINT),
             received_at=showable(message.received_at),
             decided_at=timezone.now(),
             reason_code="",

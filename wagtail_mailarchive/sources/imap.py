@@ -43,7 +43,7 @@ _MOST_WINDOWS = 700  # so many sequence numbers fit into one command
 _DESCRIBED = 5_000  # UIDs per FETCH of sizes and dates
 _FETCHED = 1_000  # bodies per FETCH; callers ask for fewer
 _PIECE = 1024 * 1024  # bytes per partial FETCH
-_LAST_UID = 2**32 - 1
+_LAST_NUMBER = 2**32 - 1  # of UIDs, and of all else that counts (RFC 3501 section 9)
 _NO_MAILBOX = {b"\\noselect", b"\\nonexistent"}
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -211,7 +211,7 @@ class ImapSource(Session):
         status, found = self._connected.protocol.fetch_by_number(wanted, "(UID)")
         if status != "OK":
             raise self._refused()
-        return sorted({uid for uid in found if 1 < uid <= _LAST_UID})
+        return sorted({uid for uid in found if 1 < uid <= _LAST_NUMBER})
 
     @own_errors_only
     def _search(self, first: int, last: int | None, criteria: tuple[str, ...]) -> list[int]:
@@ -220,7 +220,7 @@ class ImapSource(Session):
         if status != "OK":
             raise self._refused()
         # "n:*" answers with the last UID even where it is below n (RFC 3501, 6.4.8).
-        most = last or _LAST_UID
+        most = last or _LAST_NUMBER
         found = {int(word) for line in lines if line for word in line.split()}
         return sorted(uid for uid in found if first <= uid <= most)
 
@@ -359,8 +359,9 @@ def _special_use(lowered: set[bytes]) -> SpecialUse:
 
 
 def _number(said: dict[str, Any], name: str) -> int | None:
-    """Return the last number the server gave for `name`, None if it gave none."""
+    """Return the last number the server gave for `name`; None without one of 32 bits."""
     values = said.get(name)
     if not values or not isinstance(values[-1], bytes) or not values[-1].strip().isdigit():
         return None
-    return int(values[-1])
+    number = int(values[-1])
+    return number if number <= _LAST_NUMBER else None

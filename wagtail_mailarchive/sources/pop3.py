@@ -43,6 +43,7 @@ from .session import LONGEST_GOODBYE, MISREADINGS, Session, own_errors_only
 INBOX = "INBOX"
 
 _WINDOW = 50_000  # UIDs at once
+_MOST_MESSAGES = 2**32 - 1  # as with IMAP
 _MOST_HEADER = 64 * 1024  # bytes
 # RFC 1939 section 7 allows 70 octets; what others send is good as long as it fits the ledger.
 _UIDL = re.compile(r"[\x21-\x7e]{1,200}")
@@ -142,7 +143,7 @@ class Pop3Source(Session):
 
     def _stat(self) -> int:
         messages, _size = self._connected.stat()
-        if messages < 0:
+        if not 0 <= messages <= _MOST_MESSAGES:
             raise ProtocolError(host=self.endpoint.host)
         return messages
 
