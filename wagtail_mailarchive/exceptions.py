@@ -46,10 +46,19 @@ def _rebuild(cls: type[MailArchiveError], params: dict[str, str | int]) -> MailA
 
 def template_for(code: str) -> str:
     """Return the untranslated sentence of the error class named `code`."""
+    return _class_named(code).template
+
+
+def rebuilt(code: str, params: dict[str, str | int]) -> MailArchiveError:
+    """Return the error that was stored as `code` and `params`."""
+    return _rebuild(_class_named(code), params)
+
+
+def _class_named(code: str) -> type[MailArchiveError]:
     found = globals().get(code)
     if isinstance(found, type) and issubclass(found, MailArchiveError):
-        return found.template
-    return MailArchiveError.template
+        return found
+    return MailArchiveError
 
 
 # -- configuration ---------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from wagtail_mailarchive.models import (
     Lease,
     LedgerEntry,
     MailAccount,
+    Mailbox,
     Outcome,
     Presence,
     RunStatus,
@@ -62,39 +63,39 @@ def mailbox(bodies: Mapping[int, bytes | Fault], *, listed: str = "") -> Callabl
 
     def script(talk: Talk) -> None:
         talk.log_in()
-        while True:
-            tag, _, command = talk.line().partition(b" ")
-            if command.startswith(b"EXAMINE"):
-                talk.send(
-                    b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 99] x\r\n"
-                    % len(bodies)
-                )
-            elif command.startswith(b"UID SEARCH"):
-                said = listed or " ".join(map(str, bodies))
-                talk.send(b"* SEARCH " + said.encode().strip() + b"\r\n")
-            elif command.startswith(b"UID FETCH"):
-                for uid in asked_for(command):
-                    body = bodies[uid]
-                    if b"RFC822.SIZE" in command:
-                        talk.send(
-                            b"* %d FETCH (UID %d RFC822.SIZE 100 INTERNALDATE "
-                            b'"01-Jan-2024 00:00:00 +0000")\r\n' % (uid, uid)
-                        )
-                    elif not isinstance(body, bytes):
-                        if not body(talk, tag, uid):
-                            return
-                        break
-                    else:
-                        talk.send(answer(command, uid, body))
-                else:
-                    talk.send(tag + b" OK done\r\n")
-                continue
-            elif command.startswith(b"LOGOUT"):
-                talk.send(b"* BYE bye\r\n" + tag + b" OK done\r\n")
-                return
-            talk.send(tag + b" OK done\r\n")
+        while one_answer(talk, talk.line(), bodies, listed=listed):
+            pass
 
     return script
+
+
+def one_answer(
+    talk: Talk, line: bytes, bodies: Mapping[int, bytes | Fault], *, listed: str = ""
+) -> bool:
+    """Answer one command; return whether the connection goes on."""
+    tag, _, command = line.partition(b" ")
+    if command.startswith(b"EXAMINE"):
+        talk.send(b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 99] x\r\n" % len(bodies))
+    elif command.startswith(b"UID SEARCH"):
+        said = listed or " ".join(map(str, bodies))
+        talk.send(b"* SEARCH " + said.encode().strip() + b"\r\n")
+    elif command.startswith(b"UID FETCH"):
+        for uid in asked_for(command):
+            body = bodies[uid]
+            if b"RFC822.SIZE" in command:
+                talk.send(
+                    b"* %d FETCH (UID %d RFC822.SIZE 100 INTERNALDATE "
+                    b'"01-Jan-2024 00:00:00 +0000")\r\n' % (uid, uid)
+                )
+            elif not isinstance(body, bytes):
+                return body(talk, tag, uid)
+            else:
+                talk.send(answer(command, uid, body))
+    elif command.startswith(b"LOGOUT"):
+        talk.send(b"* BYE bye\r\n" + tag + b" OK done\r\n")
+        return False
+    talk.send(tag + b" OK done\r\n")
+    return True
 
 
 def answer(command: bytes, uid: int, body: bytes) -> bytes:
@@ -165,6 +166,84 @@ def test_a_server_that_fails_at_all_messages_ends_the_run_soon(folder: EmailFold
             report = fetch_now(account)
     assert EmailMessagePage.objects.count() == 1
     assert LedgerEntry.objects.filter(outcome=Outcome.WAITING).count() == 6
+
+
+def broken_before(
+    last: Mapping[int, bytes | Fault], *broken: Mapping[int, bytes | Fault] | None
+) -> Callable[[Talk], None]:
+    """A server with mailboxes "0", "1", ...; None stands for one that is not understood."""
+    mailboxes = [*broken, last]
+
+    def script(talk: Talk) -> None:
+        talk.log_in()
+        opened: Mapping[int, bytes | Fault] = {}
+        while True:
+            line = talk.line()
+            tag, _, command = line.partition(b" ")
+            if command.startswith(b"EXAMINE"):
+                found = mailboxes[int(command.split(b'"')[1])]
+                if found is None:
+                    talk.send(tag + b" OK without a word\r\n")
+                    continue
+                opened = found
+            if not one_answer(talk, line, opened):
+                return
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("broken", "seconds"),
+    [
+        ([None], 60),
+        ([None], 0),
+        ([None, None], 60),
+        ([None, None], 0),
+        ([dict.fromkeys(range(1, 5), hangs_up)], 60),
+    ],
+    ids=["one", "one, in many tasks", "two", "two, in many tasks", "its messages"],
+)
+def test_a_mailbox_the_server_fails_at_stops_no_other(
+    broken: list[Mapping[int, bytes | Fault] | None], seconds: int, folder: EmailFolderPage
+) -> None:
+    names = [str(number) for number in range(len(broken) + 1)]
+    with ScriptedServer(broken_before({1: mail(1)}, *broken)) as server:
+        account = factories.account(folder, server.endpoint(), mailboxes=names)
+        opened, _ = open_run(account, trigger=Trigger.HAND)
+        tasks = 1
+        while run.work_on(opened.pk, seconds=seconds) is run.Verdict.CONTINUES:
+            tasks += 1
+            assert tasks < 12
+    opened.refresh_from_db()
+    # It is said all the same.
+    error = "ProtocolError" if None in broken else "ConnectionDropped"
+    assert (opened.status, opened.archived) == (RunStatus.FAILED, 1)
+    assert opened.error_code == error
+
+
+def test_a_server_that_fails_at_all_mailboxes_ends_the_run_soon(folder: EmailFolderPage) -> None:
+    names = [str(number) for number in range(9)]
+    with ScriptedServer(broken_before({1: mail(1)}, *[None] * 8)) as server:
+        account = factories.account(folder, server.endpoint(), mailboxes=names)
+        report = fetch_now(account)
+    assert (report.run.status, report.run.error_code) == (RunStatus.FAILED, "ProtocolError")
+    assert report.run.current_mailbox == ""
+    assert Mailbox.objects.count() == 3
+
+
+def test_the_next_task_goes_on_with_the_mailbox_of_the_one_before(folder: EmailFolderPage) -> None:
+    bodies = [{1: mail(number)} for number in range(5)]
+    with ScriptedServer(broken_before(bodies[0], *bodies[1:])) as server:
+        account = factories.account(folder, server.endpoint(), mailboxes=list("01234"))
+        opened, _ = open_run(account, trigger=Trigger.HAND)
+        visited = []
+        while run.work_on(opened.pk, seconds=0) is run.Verdict.CONTINUES:
+            opened.refresh_from_db()
+            visited.append(opened.current_mailbox)
+            assert len(visited) < 12
+    opened.refresh_from_db()
+    assert visited == sorted(visited)
+    assert (opened.status, opened.archived, opened.adds_up) == (RunStatus.SUCCEEDED, 5, True)
 
 
 def test_after_a_failure_across_tasks_nothing_is_asked_for_twice_in_one_run(

@@ -1,13 +1,15 @@
 """The work of one task: an account's mailboxes one after the other, until the time is up.
 
-Where the server fails at messages, a new connection goes on.
+Where the server fails at messages, a new connection goes on. Where it fails at a mailbox, the
+others are fetched all the same, and the run ends with that error. The next task of a run goes on
+with the mailbox that the one before was at.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from ..exceptions import MailboxNotFound
+from ..exceptions import MailboxNotFound, ServerBusy, SourceError, rebuilt
 from ..mime.process import ParserProcess
 from ..sources.base import Source
 from ..sources.open import open_source
@@ -18,6 +20,9 @@ from .one_mailbox import OneMailbox
 from .pipeline import ReadingFailed
 from .under_way import TimeIsUp, UnderWay
 
+# Mailboxes that fail one after the other: then it is not the mailboxes.
+_MOST_FAILURES = 3
+
 
 class Pass:
     """The mailboxes that are left to one task."""
@@ -25,7 +30,9 @@ class Pass:
     def __init__(self, under_way: UnderWay) -> None:
         self._under_way = under_way
         self._todo: deque[str] | None = None  # the names; None before they were chosen
-        self._missing: MailboxNotFound | None = None
+        self._failures = 0  # mailboxes in a row
+        run = under_way.run
+        self._problem = rebuilt(run.error_code, run.error_params) if run.error_code else None
 
     def work(self) -> None:
         """Fetch what waits in all mailboxes.
@@ -38,9 +45,9 @@ class Pass:
             while self._todo is None or self._todo:
                 # More than one connection only where the server fails at messages.
                 self._connect(parser)
-        if self._missing is not None:
+        if self._problem is not None:
             # Said only now: the account's other mailboxes do not suffer for it.
-            raise self._missing
+            raise self._problem
 
     def _connect(self, parser: ParserProcess) -> None:
         """Work on mailboxes until none is left or the connection is of no use any more."""
@@ -69,12 +76,44 @@ class Pass:
             try:
                 OneMailbox(self._under_way, source, parser, self._todo[0]).fetch()
             except MailboxNotFound as error:
-                self._missing = self._missing or error
+                self._note(error)
             except ReadingFailed:
                 return
-            self._todo.popleft()
-            if self._todo:
-                self._under_way.go_on()
+            except ServerBusy:
+                # No mailbox is to blame, and asking on would make it worse.
+                raise
+            except SourceError as error:
+                self._failures += 1
+                if self._failures == _MOST_FAILURES or len(self._todo) == 1:
+                    raise
+                self._note(error)
+                self._next(self._todo)
+                return
+            self._failures = 0
+            self._next(self._todo)
+
+    def _next(self, todo: deque[str]) -> None:
+        """Go on to the next mailbox, if there is one.
+
+        Raises:
+            TimeIsUp, Unwanted.
+        """
+        todo.popleft()
+        if not todo:
+            return
+        self._under_way.failures = 0
+        self._under_way.go_on()
+        if self._under_way.is_over():
+            with self._under_way.fenced():
+                self._under_way.note(current_mailbox=todo[0])
+            raise TimeIsUp
+
+    def _note(self, error: SourceError) -> None:
+        """Keep the first error for the end of the run, which may be another task's."""
+        if self._problem is None:
+            self._problem = error
+            with self._under_way.fenced():
+                self._under_way.note(error_code=error.code, error_params=error.params)
 
     def _choose(self, source: Source) -> deque[str]:
         account = self._under_way.account
@@ -83,4 +122,5 @@ class Pass:
         )
         with self._under_way.fenced():
             note_choice(account, names)
-        return deque(names)
+        at = self._under_way.run.current_mailbox
+        return deque(names[names.index(at) :] if at in names else names)
