@@ -20,12 +20,15 @@ from wagtail_mailarchive.archive import originals, writer
 from wagtail_mailarchive.archive.writer import Writer
 from wagtail_mailarchive.exceptions import ParserTimedOut
 from wagtail_mailarchive.fetching import batches, run
+from wagtail_mailarchive.fetching import maildrop as maildrops
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
+from wagtail_mailarchive.fetching.lease import HeldLease
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
+    Lease,
     LedgerEntry,
     MailAccount,
     Mailbox,
@@ -102,6 +105,29 @@ def test_only_what_is_new_is_retrieved(folder: EmailFolderPage) -> None:
     assert LedgerEntry.objects.filter(presence=Presence.GONE).count() == 1
     assert Mailbox.objects.get().uidvalidity == 0
     assert maildrop.quits == 2
+
+
+def test_a_long_listing_is_noted_in_portions_each_good_by_itself(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildrops, "_ROWS_PER_TRANSACTION", 2)
+    real = HeldLease.renew
+
+    def dying(self: HeldLease) -> None:
+        if rows() == 4:
+            raise OperationalError
+        real(self)
+
+    maildrop = Maildrop(mails(5))
+    with connected(folder, maildrop) as account:
+        with monkeypatch.context() as patch:
+            patch.setattr(HeldLease, "renew", dying)
+            with pytest.raises(OperationalError):
+                fetch_now(account)
+        assert rows() == 4
+        Lease.objects.update(expires_at=None)
+        assert fetch(account).run.archived == 5
+    assert rows() == 5
 
 
 def test_a_name_used_again_for_other_mail_hides_no_mail(folder: EmailFolderPage) -> None:

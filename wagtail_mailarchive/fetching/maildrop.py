@@ -24,6 +24,7 @@ from .listing import forget_uids, note_listing, open_mailbox
 _log = logging.getLogger("wagtail_mailarchive.fetching")
 
 _ROWS_PER_STATEMENT = 5_000
+_ROWS_PER_TRANSACTION = 20_000
 _UNNAMED = "unnamed "  # no unique-id has a space in it
 
 
@@ -48,16 +49,20 @@ def update_ledger(
     known = dict(entries.filter(presence=Presence.PRESENT).values_list("uidl", "uid"))
     first = (entries.aggregate(last=Max("uid"))["last"] or 0) + 1
     new = [name for name in names if name not in known]
-    with transaction.atomic():
-        lease.renew()
-        LedgerEntry.objects.bulk_create(
-            [
-                LedgerEntry(mailbox=mailbox, uidvalidity=state.uidvalidity, uid=uid, uidl=name)
-                for uid, name in enumerate(new, start=first)
-            ],
-            batch_size=_ROWS_PER_STATEMENT,
-        )
-    uids = known | {name: uid for uid, name in enumerate(new, start=first)}
+    added = list(enumerate(new, start=first))
+    # In portions, each good by itself: a maildrop may hold a million messages, and neither memory
+    # nor the lease, nor others who wait for SQLite's write lock, bear all of them at once.
+    for start in range(0, len(added), _ROWS_PER_TRANSACTION):
+        with transaction.atomic():
+            lease.renew()
+            LedgerEntry.objects.bulk_create(
+                [
+                    LedgerEntry(mailbox=mailbox, uidvalidity=state.uidvalidity, uid=uid, uidl=name)
+                    for uid, name in added[start : start + _ROWS_PER_TRANSACTION]
+                ],
+                batch_size=_ROWS_PER_STATEMENT,
+            )
+    uids = known | {name: uid for uid, name in added}
     source.assign({uids[name]: each.number for name, each in names.items()})
     gone = [uid for name, uid in known.items() if name not in names]
     if len(listed) != state.exists:
