@@ -50,8 +50,9 @@ def criteria(account: MailAccount, mailbox_name: str) -> list[Criterion]:
         return []
     found = []
     if account.mailbox_choice == MailboxChoice.ALL and is_gmails(mailbox_name):
-        # "All Mail" holds drafts, too, which nobody has sent yet.
-        found.append(Criterion(Selected(without_drafts=True), UnsentDraft(), is_fixed=True))
+        # "All Mail" holds drafts, too, which nobody has sent yet. What a search leaves out is asked
+        # for again, because Gmail's own search may be behind the mail that has just come.
+        found.append(Criterion(Selected(without_drafts=True), UnsentDraft(), is_fixed=False))
     if account.selection == Selection.UNREAD:
         found.append(Criterion(Selected(unread=True), AlreadyRead(), is_fixed=False))
     elif account.selection == Selection.SINCE and account.since is not None:
