@@ -86,6 +86,14 @@ def test_an_interval_of_a_week_stays_one(folder: EmailFolderPage) -> None:
     assert minutes_to_next_try(account) == pytest.approx(week, abs=1)
 
 
+def test_a_missing_mailbox_does_not_slow_down_the_others(folder: EmailFolderPage) -> None:
+    account = factories.account(folder, interval=30)
+    for _ in range(5):
+        found = end(account, "MailboxNotFound", host="imap.example.org", mailbox="Old")
+    assert found.failures == 5
+    assert minutes_to_next_try(account) == pytest.approx(30, abs=1)
+
+
 def test_a_success_makes_it_forget(folder: EmailFolderPage) -> None:
     account = factories.account(folder, interval=30)
     for _ in range(5):

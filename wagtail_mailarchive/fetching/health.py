@@ -19,6 +19,7 @@ from ..conf import ArchiveSettings
 from ..exceptions import (
     LoginRejected,
     LoginUnavailable,
+    MailboxNotFound,
     ServerBusy,
     SignInNeeded,
     TokenRejected,
@@ -37,6 +38,7 @@ BACKLOG_RUNS = 3
 
 _REJECTED = {LoginRejected.__name__, TokenRejected.__name__}
 _SIGN_IN = SignInNeeded.__name__
+_MISSING = MailboxNotFound.__name__
 # Errors whose `seconds` are the server's own wish.
 _WITH_HINT = {ServerBusy.__name__, LoginUnavailable.__name__}
 _RELEASED: Mapping[str, Any] = {
@@ -121,6 +123,9 @@ def _back_off(
     failures: int, account: MailAccount, code: str, params: Mapping[str, Any]
 ) -> timedelta:
     interval = interval_of(account, effective_settings())
+    if code == _MISSING:
+        # The server is well, and the mail of the other mailboxes does not wait for this one.
+        return interval
     # Of one minute, eleven doublings exceed the longest time.
     doubled = interval * (1 << min(failures - 1, 11))
     wait = max(interval, min(doubled, LONGEST_BACK_OFF)) * random.uniform(0.8, 1)  # noqa: S311
