@@ -23,6 +23,8 @@ from wagtail_mailarchive.sources.hints import seconds_to_wait
         (b"Suggested Backoff Time: 999999999999999 milliseconds", 86_400),
         (b"Suggested Backoff Time: 9999999999999999999999 milliseconds", None),
         (b"Suggested Backoff Time: soon", None),
+        (b"[ALERT] Too many simultaneous connections. (Failure)", 60),
+        (b"[ALERT] Application-specific password required", None),
         (b"[AUTHENTICATIONFAILED] no", None),
         (b"[AUTH] no", None),
         (b"you said [LIMIT] yourself", None),

@@ -15,6 +15,8 @@ _NOT_NOW = frozenset(
 )
 _CODE = re.compile(rb" {0,8}\[([A-Za-z/-]{1,40})[ \]]")
 _EXCHANGE = re.compile(rb"Suggested Backoff Time: {0,8}(\d{1,15}) {0,8}milliseconds", re.IGNORECASE)
+# Gmail gives it no code of its own; taken for a wrong password, it would hold the account.
+_TOO_MANY = re.compile(rb" {0,8}\[ALERT\] {0,8}Too many simultaneous connections", re.IGNORECASE)
 
 
 def response_code(words: bytes) -> bytes:
@@ -34,7 +36,7 @@ def seconds_to_wait(refusals: Iterable[bytes], unsaid: int = SHORTEST) -> int | 
     for words in refusals:
         if backoff := _EXCHANGE.search(words):
             return bounded(int(backoff.group(1)) // 1000)
-        asked = asked or response_code(words) in _NOT_NOW
+        asked = asked or response_code(words) in _NOT_NOW or bool(_TOO_MANY.match(words))
     return bounded(unsaid) if asked else None
 
 
