@@ -103,7 +103,8 @@ class HostNotAllowed(SourceError):
     template = gettext_noop(
         "%(host)s:%(port)s may not be reached from this site. "
         "If it is your mail server, ask the site owner to allow this host in "
-        "Settings > Mail archive."
+        "Settings > Mail archive. "
+        "Another port than those of mail is allowed in the Django settings alone."
     )
 
 

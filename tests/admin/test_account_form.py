@@ -266,13 +266,13 @@ def test_a_form_that_was_never_tested_is_saved_disabled(
 @pytest.mark.parametrize(
     "change",
     [
-        {"connection": "imap-starttls"},
+        {"connection": "imap-starttls", "secret": SECRET},
         {"host": "other.example.org", "secret": SECRET},
         {"port": "143", "secret": SECRET},
         {"username": "other", "secret": SECRET},
         {"secret": "new"},
         {"tls_minimum": "1.3"},
-        {"ca_certificate": "certificate"},
+        {"ca_certificate": "certificate", "secret": SECRET},
     ],
 )
 def test_a_changed_connection_has_to_be_tested_again(
@@ -283,7 +283,7 @@ def test_a_changed_connection_has_to_be_tested_again(
     MailAccount.objects.update(verified_at=timezone.now(), enabled=True)
     AccountHealth.objects.create(account=account, held_code="LoginRejected", rejections=3)
     if "ca_certificate" in change:
-        change = {"ca_certificate": authority.certificate}
+        change = {**change, "ca_certificate": authority.certificate}
     assert edit(boss, account, **{"secret": "", **change}).status_code == 302
     account.refresh_from_db()
     assert (account.verified_at, account.enabled) == (None, False)

@@ -102,10 +102,21 @@ def test_an_empty_secret_keeps_the_stored_one(boss: Client, folder: EmailFolderP
     assert account.endpoint().secret == SECRET
 
 
-@pytest.mark.parametrize("change", [{"host": "evil.example"}, {"port": "143"}, {"username": "x"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "evil.example"},
+        {"port": "143"},
+        {"username": "x"},
+        {"connection": "imap-starttls"},
+        {"ca_certificate": "certificate"},
+    ],
+)
 def test_another_server_or_user_needs_the_secret_again(
-    change: dict[str, str], boss: Client, folder: EmailFolderPage
+    change: dict[str, str], boss: Client, folder: EmailFolderPage, authority: Any
 ) -> None:
+    if "ca_certificate" in change:
+        change = {"ca_certificate": authority.certificate}
     add(boss, folder)
     account = MailAccount.objects.get()
     assert "secret" in errors(edit(boss, account, secret="", **change))

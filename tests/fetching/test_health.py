@@ -22,6 +22,7 @@ from wagtail_mailarchive.models import (
     EmailFolderPage,
     FetchRun,
     MailAccount,
+    OAuthGrant,
     RunStatus,
     WorkerHeartbeat,
 )
@@ -163,6 +164,23 @@ def test_a_success_between_rejections_counts(folder: EmailFolderPage) -> None:
 def test_who_has_to_sign_in_again_is_not_tried_at_all(folder: EmailFolderPage) -> None:
     account = factories.account(folder)
     assert end(account, "SignInNeeded", provider="Google").held_code == "SignInNeeded"
+
+
+def test_who_signed_in_while_the_run_failed_is_tried_again(folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    run = factories.fetch_run(
+        account,
+        RunStatus.FAILED,
+        started_at=timezone.now() - timedelta(minutes=1),
+        finished_at=timezone.now(),
+        error_code="SignInNeeded",
+    )
+    OAuthGrant.objects.create(account=account, provider="google", signed_in_at=timezone.now())
+    health.note_end(run)
+    assert AccountHealth.objects.get().held_code == ""
+    OAuthGrant.objects.update(problem_code="SignInNeeded")
+    health.note_end(run)
+    assert AccountHealth.objects.get().held_code == "SignInNeeded"
 
 
 def test_a_stopped_run_teaches_nothing(folder: EmailFolderPage) -> None:

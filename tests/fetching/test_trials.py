@@ -132,7 +132,8 @@ def test_refused_targets_all_get_the_same_words(host: str, user: User) -> None:
     _, said = failure(trial)
     assert said == (
         f"{host}:993 may not be reached from this site. If it is your mail server, ask the site "
-        "owner to allow this host in Settings > Mail archive."
+        "owner to allow this host in Settings > Mail archive. Another port than those of mail is "
+        "allowed in the Django settings alone."
     )
     assert trial.result["mailboxes"] == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cryptography.x509 import load_pem_x509_certificates
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.datastructures import MultiValueDict
@@ -54,6 +55,33 @@ def connection_of(protocol: str, security: str) -> str:
 def ports_for_script() -> dict[str, int]:
     """Return choice -> its usual port."""
     return {name: PORTS[connection] for name, connection in CONNECTIONS.items()}
+
+
+def unix_lines(text: str) -> str:
+    """Browsers send CRLF, and what was not changed must not look as if it was."""
+    return "\n".join(text.split("\r\n")).strip()
+
+
+def certificates(text: str) -> str:
+    """Return pasted certificates as they are stored; "" if there are none.
+
+    Raises:
+        ValidationError: this is something else, or more than that.
+    """
+    text = unix_lines(text)
+    if text:
+        try:
+            load_pem_x509_certificates(text.encode())
+        except ValueError:
+            raise ValidationError(
+                _("This is no certificate in PEM form (-----BEGIN CERTIFICATE-----).")
+            ) from None
+        if "PRIVATE KEY-----" in text:
+            # It would be stored and shown as it is; only secrets are encrypted.
+            raise ValidationError(
+                _("This holds a private key. Paste the certificate of the authority alone.")
+            )
+    return text
 
 
 class RadioWithReasons(forms.RadioSelect):

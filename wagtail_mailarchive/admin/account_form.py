@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cryptography.x509 import load_pem_x509_certificates
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -32,28 +31,25 @@ from ..models.run import sentence
 from ..models.secret import keyring
 from ..models.site_settings import effective_settings
 from ..sources.base import Login
+from .account_choices import POP3_MAILBOXES, POP3_SELECTION, offer, sign_in_value
 from .account_fields import (
     CONNECTIONS,
     MailboxNames,
     RadioWithReasons,
-    connection_choices,
+    certificates,
     connection_of,
+    unix_lines,
 )
 from .account_presets import BY_SLUG, PRESETS, preset_for
 from .account_token import was_tested
-from .oauth import alias_for_preset, available_providers, refusal_of_host, why_unavailable
+from .oauth import available_providers, refusal_of_host
 from .policies import may_manage
 
-# What a secret is bound to: a changed value must not carry the old secret to another server.
-BINDING = ("host", "port", "username")
+# What a secret was entered for: a changed value must not show the old secret to another server,
+# nor to those who listen on the way or have an authority of their own.
+ENTERED_FOR = ("connection", "host", "port", "username", "ca_certificate")
 # What a test tries. Once one of them is changed, the account has to be tested again.
-TRIED = ("connection", *BINDING, "sign_in", "tls_minimum", "ca_certificate")
-
-POP3_MAILBOXES = gettext_lazy("POP3 has one mailbox, the INBOX. Choose IMAP for others.")
-POP3_SELECTION = gettext_lazy(
-    "POP3 does not say what has been read or when it arrived, so everything not yet archived is "
-    "fetched. Choose IMAP for a choice."
-)
+TRIED = (*ENTERED_FOR, "sign_in", "tls_minimum")
 
 
 class MailAccountForm(WagtailAdminModelForm):
@@ -130,9 +126,9 @@ class MailAccountForm(WagtailAdminModelForm):
         self.site = effective_settings()
         self.initial |= {
             "connection": connection_of(self.instance.protocol, self.instance.security),
-            "sign_in": _sign_in_value(self.instance),
+            "sign_in": sign_in_value(self.instance),
             "preset": "" if self.is_new else preset_for(self.instance.email).slug,
-            "ca_certificate": _unix_lines(self.instance.ca_certificate),
+            "ca_certificate": unix_lines(self.instance.ca_certificate),
         }
         for name in ("host", "port", "username"):
             # Left empty, they follow provider, protocol and address.
@@ -151,64 +147,9 @@ class MailAccountForm(WagtailAdminModelForm):
         if self.instance.sealed_secret:
             self.fields["secret"].help_text = _(
                 "Stored encrypted and never shown again. Leave it empty to keep the present one; "
-                "another host, port or user name needs it again."
+                "another protocol, host, port, user name or authority needs it again."
             )
-        self._offer_connections()
-        self._advise()
-        self._offer_sign_in()
-        self._limit_to_protocol()
-
-    # -- what can be chosen ------------------------------------------------------------------
-
-    def _offer_connections(self) -> None:
-        field = self.fields["connection"]
-        field.choices = connection_choices(plaintext=self.site.ALLOW_PLAINTEXT)
-        if not self.site.ALLOW_PLAINTEXT:
-            field.help_text = _("This site allows encrypted connections only.")
-
-    def _advise(self) -> None:
-        slug, address = self["preset"].value(), str(self["email"].value() or "")
-        if slug or address:
-            preset = BY_SLUG.get(slug) or preset_for(address)
-            self["preset"].help_text = preset.advice
-
-    def _offer_sign_in(self) -> None:
-        providers = available_providers()
-        choices: list[tuple[str, str]] = [(Login.PASSWORD.value, _("password"))]
-        choices += [(_oauth_value(alias), f"OAuth 2.0: {name}") for alias, name in providers]
-        present = self.initial["sign_in"]
-        widget = self.fields["sign_in"].widget
-        widget.group_label = self.fields["sign_in"].label
-        self.can_sign_in = bool(providers)
-        if not providers:
-            widget.unavailable = [_oauth_value("")]
-            widget.reason = why_unavailable()
-            widget.is_limited = True
-            choices.append((_oauth_value(""), "OAuth 2.0"))
-        elif present not in dict(choices):
-            widget.unavailable = [present]
-            widget.reason = _("“%(provider)s” is not set up on this site any more.") % {
-                "provider": self.instance.oauth_provider
-            }
-            widget.is_limited = True
-            choices.append((present, f"OAuth 2.0: {self.instance.oauth_provider}"))
-        self.fields["sign_in"].choices = choices
-
-    def _limit_to_protocol(self) -> None:
-        chosen = self["connection"].value()
-        limited = chosen in CONNECTIONS and CONNECTIONS[chosen][0] == Protocol.POP3
-        for name, unavailable, reason in (
-            ("mailbox_choice", [MailboxChoice.ALL.value], POP3_MAILBOXES),
-            ("selection", [Selection.UNREAD.value, Selection.SINCE.value], POP3_SELECTION),
-        ):
-            widget = self.fields[name].widget
-            widget.group_label = self.fields[name].label
-            widget.unavailable = unavailable
-            widget.reason = reason
-            widget.is_limited = limited
-        picker = self.fields["mailboxes"].widget
-        picker.reason = POP3_MAILBOXES
-        picker.is_limited = limited
+        offer(self)
 
     # -- single values -----------------------------------------------------------------------
 
@@ -244,20 +185,7 @@ class MailAccountForm(WagtailAdminModelForm):
         return username
 
     def clean_ca_certificate(self) -> str:
-        text = _unix_lines(self.cleaned_data["ca_certificate"])
-        if text:
-            try:
-                load_pem_x509_certificates(text.encode())
-            except ValueError:
-                raise ValidationError(
-                    _("This is no certificate in PEM form (-----BEGIN CERTIFICATE-----).")
-                ) from None
-            if "PRIVATE KEY-----" in text:
-                # It would be stored and shown as it is; only secrets are encrypted.
-                raise ValidationError(
-                    _("This holds a private key. Paste the certificate of the authority alone.")
-                )
-        return text
+        return certificates(self.cleaned_data["ca_certificate"])
 
     # -- values together ---------------------------------------------------------------------
 
@@ -333,10 +261,13 @@ class MailAccountForm(WagtailAdminModelForm):
             self.add_error("secret", _("A password has no line breaks or control characters."))
         elif not secret and not self.instance.sealed_secret:
             self.add_error("secret", _("Enter the password."))
-        elif not secret and self._changed(cleaned, BINDING):
+        elif not secret and self._changed(cleaned, ENTERED_FOR):
             self.add_error(
                 "secret",
-                _("Enter the password again: it was entered for another host, port or user name."),
+                _(
+                    "Enter the password again: it was entered for another protocol, host, port, "
+                    "user name or authority."
+                ),
             )
         elif secret:
             self._check_keys()
@@ -392,34 +323,7 @@ class MailAccountForm(WagtailAdminModelForm):
         saved: MailAccount = super().save(commit=commit)
         if must_be_tested and not self.is_new:
             health.release(account)
-            if self._changed(self.cleaned_data, (*BINDING, "sign_in")):
-                # The tokens were for another host, user or provider, and open nothing any more.
+            if self._changed(self.cleaned_data, (*ENTERED_FOR, "sign_in")):
+                # The tokens were for another server, user or provider.
                 end_sign_in(account)
         return saved
-
-
-def _sign_in_value(account: MailAccount) -> str:
-    if account.login == Login.OAUTH2:
-        return _oauth_value(account.oauth_provider)
-    return str(Login.PASSWORD.value)
-
-
-def _oauth_value(provider: str) -> str:
-    return f"{Login.OAUTH2.value}:{provider}"
-
-
-def _unix_lines(text: str) -> str:
-    """Browsers send CRLF, and what was not changed must not look as if it was."""
-    return "\n".join(text.split("\r\n")).strip()
-
-
-def sign_in_by_preset() -> dict[str, str]:
-    """Return slug of a preset -> the choice of login that it takes, where the site offers it."""
-    found = {}
-    for preset in PRESETS:
-        alias = alias_for_preset(preset.oauth) if preset.oauth else ""
-        if preset.login == Login.PASSWORD:
-            found[preset.slug] = str(Login.PASSWORD.value)
-        elif alias:
-            found[preset.slug] = _oauth_value(alias)
-    return found

@@ -17,10 +17,11 @@ from wagtail.admin.panels import (
 
 from ..models.account import MailboxChoice, Protocol, Selection
 from ..sources.base import Login
+from .account_choices import sign_in_by_preset
 from .account_fields import CONNECTIONS, ports_for_script
-from .account_form import MailAccountForm, sign_in_by_preset
+from .account_form import MailAccountForm
 from .account_presets import presets_for_script
-from .oauth import redirect_address, sign_in_of
+from .oauth import people_sign_in, redirect_address, sign_in_of
 
 
 class ConnectionTestPanel(Panel):
@@ -42,7 +43,7 @@ class ConnectionTestPanel(Panel):
                 "redirect_address": redirect_address(self.request),
                 "trial": self.form.trial,
                 "secret_is_gone": self.form.secret_is_gone,
-                "can_sign_in": self.form.can_sign_in,
+                "can_sign_in": people_sign_in(),
                 "script_data": {
                     "presets": presets_for_script(),
                     "ports": ports_for_script(),

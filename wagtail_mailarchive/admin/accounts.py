@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
+from django.db.transaction import non_atomic_requests
 from django.forms import Media
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -232,7 +233,8 @@ class MailAccountViewSet(ModelViewSet):
     edit_handler = account_handler
 
     def construct_view(self, view_class: type[View], **kwargs: Any) -> Any:
-        return for_managers(super().construct_view(view_class, **kwargs))
+        # A test of a connection takes seconds, which no transaction of the site's may wait for.
+        return non_atomic_requests(for_managers(super().construct_view(view_class, **kwargs)))
 
     def get_permissions_to_register(self) -> QuerySet[Permission]:
         return manage_permission()

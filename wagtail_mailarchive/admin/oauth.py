@@ -84,6 +84,12 @@ def why_unavailable() -> str:
     )
 
 
+def people_sign_in() -> bool:
+    """Whether there is a provider at which somebody signs in, not only the site itself."""
+    found = archive_settings().oauth_providers().values()
+    return any(each.flow is not Flow.CLIENT_CREDENTIALS for each in found)
+
+
 def refusal_of_host(alias: str, host: str) -> str:
     """Return why no token of this provider goes to `host`; "" if it may."""
     provider = archive_settings().oauth_providers().get(alias)

@@ -24,7 +24,7 @@ from ..exceptions import (
     SignInNeeded,
     TokenRejected,
 )
-from ..models import AccountHealth, FetchRun, MailAccount, RunStatus
+from ..models import AccountHealth, FetchRun, MailAccount, OAuthGrant, RunStatus
 from ..models.site_settings import effective_settings
 
 LONGEST_BACK_OFF = timedelta(hours=24)
@@ -114,9 +114,16 @@ def _failure(health: AccountHealth, run: FetchRun, account: MailAccount) -> dict
         "rejections": rejections,
         "hold_until": timezone.now() + _back_off(failures, account, code, params),
     }
-    if code == _SIGN_IN or (code in _REJECTED and rejections >= MOST_REJECTIONS):
+    if _needs_sign_in(run) or (code in _REJECTED and rejections >= MOST_REJECTIONS):
         noted |= {"held_code": code, "held_params": params}
     return noted
+
+
+def _needs_sign_in(run: FetchRun) -> bool:
+    """Whether somebody has to sign in, and did not while `run` was under way."""
+    begun = run.started_at or run.queued_at
+    anew = OAuthGrant.objects.filter(account_id=run.account_id, signed_in_at__gt=begun)
+    return run.error_code == _SIGN_IN and not anew.filter(problem_code="").exists()
 
 
 def _back_off(
