@@ -13,6 +13,13 @@ from playwright.sync_api import Page
 # Wagtail's own furniture around our screens is not ours to mend.
 _NOT_OURS = ("#wagtail-sidebar", "[data-wagtail-userbar]", "w-userbar", "wagtail-userbar")
 
+# What fades in has too little contrast on the way.
+_SETTLED = """() => Promise.all(
+    document.getAnimations()
+        .filter((each) => Number.isFinite(each.effect?.getComputedTiming().endTime))
+        .map((each) => each.finished.catch(() => null))
+)"""
+
 Violations = Callable[..., list[str]]
 
 
@@ -35,6 +42,7 @@ def axe() -> Violations:
 
     def violations(tab: Page, within: str = "") -> list[str]:
         tab.evaluate(source)
+        tab.evaluate(_SETTLED)
         context: dict[str, Any] = {"exclude": [[each] for each in _NOT_OURS]}
         if within:
             context["include"] = [[within]]
