@@ -40,6 +40,8 @@ class ArchiveSettings:
         ORIGINALS_STORAGE: alias in STORAGES for originals; None keeps them in the database.
         FETCH_INTERVAL: minutes between two fetches of an account that names no interval.
         MAX_MESSAGE_SIZE: bytes; larger messages stay on the server and are listed as too large.
+        ALLOW_SERVER_DELETION: whether accounts may delete archived mail from the server.
+        VERIFY_SAMPLE: originals that are read and compared each day; 0 for none.
         ALLOW_PLAINTEXT: whether accounts may use connections without TLS.
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
             not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
@@ -56,6 +58,8 @@ class ArchiveSettings:
     ORIGINALS_STORAGE: str | None = None
     FETCH_INTERVAL: int = 30
     MAX_MESSAGE_SIZE: int = 150 * 1024 * 1024
+    ALLOW_SERVER_DELETION: bool = True
+    VERIFY_SAMPLE: int = 100
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)

@@ -1,13 +1,14 @@
 """The nouns. See the table of words in docs/explanation/words.md."""
 
-from .account import MailAccount, MailboxChoice, Protocol, Selection
+from .account import AfterFetch, MailAccount, MailboxChoice, Protocol, Selection
 from .attachment import Attachment
+from .chain import ChainEntry
 from .folder import EmailFolderPage
 from .grant import OAuthGrant
 from .health import AccountHealth
 from .heartbeat import WorkerHeartbeat
 from .lease import Lease
-from .ledger import LedgerEntry, Outcome, Presence
+from .ledger import Envelope, LedgerEntry, Outcome, Presence
 from .mailbox import Mailbox
 from .message import EmailMessagePage
 from .message_text import MessageText
@@ -18,14 +19,19 @@ from .reference import MessageReference
 from .run import FetchRun, RunStatus, Trigger
 from .site_settings import ArchiveSiteSettings
 from .trial import Trial, TrialKind, TrialStatus
+from .upkeep import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
 
 __all__ = [
     "AccountHealth",
+    "AfterFetch",
     "ArchiveSiteSettings",
     "Attachment",
+    "ChainEntry",
     "EmailFolderPage",
     "EmailMessagePage",
+    "Envelope",
     "FetchRun",
+    "IntegrityProblem",
     "Lease",
     "LedgerEntry",
     "MailAccount",
@@ -47,5 +53,8 @@ __all__ = [
     "TrialKind",
     "TrialStatus",
     "Trigger",
+    "UpkeepKind",
+    "UpkeepRun",
+    "UpkeepStatus",
     "WorkerHeartbeat",
 ]

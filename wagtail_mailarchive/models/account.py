@@ -32,6 +32,15 @@ class Selection(models.TextChoices):
     SINCE = "since", _("mail since a date")
 
 
+class AfterFetch(models.TextChoices):
+    """What happens on the server to a message that is archived."""
+
+    LEAVE = "leave", _("leave untouched")
+    MARK_READ = "mark_read", _("mark as read")
+    MOVE = "move", _("move to a mailbox")
+    DELETE = "delete", _("delete")
+
+
 SECURITY_CHOICES = [
     (Security.TLS, _("TLS")),
     (Security.STARTTLS, _("STARTTLS")),
@@ -68,6 +77,10 @@ class MailAccount(models.Model):
         mailboxes: names to archive where `mailbox_choice` is NAMED.
         since: where `selection` is SINCE, the first day (UTC) by the server's date of arrival.
         message_limit: messages a run, oldest first; null for no limit.
+        size_limit: MiB of one message; the smaller of this and the site's counts. Null for the
+            site's alone.
+        after_fetch_days: how long after archiving a message that happens to it.
+        move_to: the mailbox to move to, where `after_fetch` is MOVE; made if it is missing.
         verified_at: when a test of the present server, port, security and login passed; null
             if none did. An account is enabled only after that.
         oauth_provider: the provider's name in OAUTH_PROVIDERS, where `login` is OAUTH2.
@@ -130,6 +143,23 @@ class MailAccount(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Oldest first; the rest comes with the next fetch. Empty means no limit."),
     )
+    size_limit = models.PositiveIntegerField(
+        _("largest message, in MB"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Larger ones stay on the server and are listed. Empty means the site's limit."),
+    )
+    after_fetch = models.CharField(
+        _("after the fetch, on the server"),
+        max_length=10,
+        choices=AfterFetch.choices,
+        default=AfterFetch.LEAVE,
+    )
+    after_fetch_days = models.PositiveIntegerField(
+        _("days after archiving"), default=0, help_text=_("0 means in the fetch that archives it.")
+    )
+    move_to = models.CharField(_("mailbox to move to"), max_length=500, blank=True)
     interval = models.PositiveIntegerField(
         _("minutes between fetches"),
         null=True,

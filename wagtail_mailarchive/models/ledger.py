@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .account import AfterFetch
+
 
 class Outcome(models.TextChoices):
     WAITING = "waiting", _("waiting")
@@ -36,8 +38,13 @@ class LedgerEntry(models.Model):
         size: RFC822.SIZE as the server claimed, in bytes; null until asked.
         message: the page that holds it; for a duplicate, the page of its first copy.
         original: set as soon as the bytes are here, so also for quarantined messages.
-        reason_code, reason_params: an error of `exceptions`, for quarantined messages and for
-            waiting ones that could not be read.
+        reason_code, reason_params: an error of `exceptions`: why a message is in quarantine, why
+            a waiting one could not be read, why an archived one was not treated on the server as
+            its account says.
+        treated, treated_at: what was last done to it on the server after archiving it, and when
+            the server said that it is done. Begun and not known to be done: `treated_at` is null,
+            and where it takes the message away, `presence` is REMOVAL_PENDING.
+        is_wanted: it is to be archived although it is larger than the limit.
         failed_in: id of the last run in which the server did not hand it over when it was asked
             for alone; null if it never failed so.
     """
@@ -60,6 +67,9 @@ class LedgerEntry(models.Model):
     reason_code = models.CharField(max_length=60, blank=True)
     reason_params = models.JSONField(default=dict, blank=True)
     failed_in = models.BigIntegerField(null=True)
+    treated = models.CharField(max_length=10, choices=AfterFetch.choices, blank=True, db_default="")
+    treated_at = models.DateTimeField(null=True)
+    is_wanted = models.BooleanField(default=False, db_default=False)
     seen_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True)
 
@@ -78,9 +88,43 @@ class LedgerEntry(models.Model):
                 name="mailarchive_entry_undone",
                 condition=~models.Q(outcome__in=["archived", "duplicate"]),
             ),
+            # What was begun on a server and has to be finished, whoever began it.
+            models.Index(
+                fields=["mailbox"],
+                name="mailarchive_entry_pending",
+                condition=models.Q(presence="pending"),
+            ),
             # What one run did.
             models.Index(fields=["mailbox", "decided_at"], name="mailarchive_entry_decided"),
         ]
 
     def __str__(self) -> str:
         return f"{self.uidvalidity}/{self.uid}"
+
+
+class Envelope(models.Model):
+    """What a message says of itself that is no page: one in quarantine, or too large.
+
+    Read forgivingly and cut to fit, so that it can be found.
+
+    Attributes:
+        message_id_digest: see `reference.message_id_digest`; null without a Message-ID.
+        sender: name and address as one text.
+    """
+
+    entry = models.OneToOneField(
+        LedgerEntry, primary_key=True, on_delete=models.CASCADE, related_name="envelope"
+    )
+    message_id = models.TextField(blank=True)
+    message_id_digest = models.BigIntegerField(null=True, db_index=True)
+    subject = models.TextField(blank=True)
+    sender = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("envelope")
+        verbose_name_plural = _("envelopes")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.subject

@@ -37,6 +37,13 @@ class FetchRun(models.Model):
         on_server, waiting: over all mailboxes of the account, as last listed.
         adds_up: whether the ledger's rows present equal what the server holds; null before.
         bytes_fetched: bytes of message bodies read from the server.
+        fetched_at: when all mailboxes were fetched; from then on archived messages are treated
+            on the server as the account says.
+        anomaly_code, anomaly_params: the first error of protocol, identity, integrity, lease or
+            storage; a run that saw one takes nothing away from the server.
+        marked_read, moved, deleted: messages so treated on the server.
+        not_proven: messages that were to be taken away and are not, because what the server
+            holds is not proven to be what is kept here.
         stop_requested: somebody wants it to end after the batch under way.
         error_code, error_params: why it failed; see `error`.
     """
@@ -67,6 +74,14 @@ class FetchRun(models.Model):
     waiting = models.PositiveBigIntegerField(default=0)
     adds_up = models.BooleanField(null=True)
     bytes_fetched = models.PositiveBigIntegerField(default=0)
+
+    fetched_at = models.DateTimeField(null=True)
+    marked_read = models.PositiveBigIntegerField(default=0)
+    moved = models.PositiveBigIntegerField(default=0)
+    deleted = models.PositiveBigIntegerField(default=0)
+    not_proven = models.PositiveBigIntegerField(default=0)
+    anomaly_code = models.CharField(max_length=60, blank=True)
+    anomaly_params = models.JSONField(default=dict, blank=True)
 
     error_code = models.CharField(max_length=60, blank=True)
     error_params = models.JSONField(default=dict, blank=True)

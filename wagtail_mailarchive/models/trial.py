@@ -1,4 +1,4 @@
-"""`Trial`: a connection test or a dry run, asked for by somebody and answered once."""
+"""`Trial`: a test, a dry run or a reconciliation, asked for by somebody and answered once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 class TrialKind(models.TextChoices):
     CONNECTION = "connection", _("connection test")
     DRY_RUN = "dry_run", _("dry run")
+    RECONCILIATION = "reconcile", _("reconciliation")
 
 
 class TrialStatus(models.TextChoices):
@@ -23,8 +24,9 @@ class Trial(models.Model):
 
     Attributes:
         account: null where values were tried that nobody has saved.
-        result: the steps with their outcome, or what a first fetch would do; never a secret,
-            never a server's own words.
+        requested_by: null where the schedule asked.
+        result: the steps with their outcome, what a first fetch would do, or how server and
+            ledger differ; never a secret, never a server's own words.
     """
 
     kind = models.CharField(max_length=10, choices=TrialKind.choices)
