@@ -20,6 +20,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from wagtail.models import Page
 
+from ..crossings import Crossing, cross
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
 from ..models import (
@@ -130,6 +131,7 @@ class Writer:
             try:
                 with transaction.atomic(durable=True):
                     self._write(batch)
+                cross(Crossing.BATCH_COMMITTED)
                 self._log_quarantined(batch)
                 return
             except DatabaseError as error:
@@ -152,7 +154,9 @@ class Writer:
 
     def _write(self, batch: Sequence[Incoming]) -> None:
         self._fence()
+        cross(Crossing.BATCH_BEGUN)
         keys = originals.insert([each.original for each in batch])
+        cross(Crossing.ORIGINALS_INSERTED)
         # Another account's worker may be archiving into this folder: what it holds is only
         # known for sure once its page is locked.
         parent = pages.lock_folder(self._mailbox.folder_id)
@@ -172,9 +176,12 @@ class Writer:
         now = timezone.now()
         if new:
             messages |= _insert_messages(parent, new, now)
+        cross(Crossing.PAGES_INSERTED)
         self._record(decided, messages, now)
+        cross(Crossing.LEDGER_WRITTEN)
         outcomes = Counter(outcome for _, _, outcome in decided)
         self._also(outcomes, sum(each.original.size for each in batch))
+        cross(Crossing.RUN_COUNTED)
 
     def _record(self, decided: Sequence[_Decided], messages: dict[int, int], now: datetime) -> None:
         rows.insert(

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from ..crossings import Crossing, cross
 from ..models import LedgerEntry, Mailbox, Presence
 from ..sources.base import MailboxState, Source
 from .ahead import ahead, meanwhile
@@ -60,12 +61,14 @@ def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> Mailbox
 
 
 def open_mailbox(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
-    return meanwhile(
+    state = meanwhile(
         lambda: source.open_mailbox(mailbox.name),
         idle=lease.renew,
         every=RENEW_EVERY,
         wake=source.interrupt,
     )
+    cross(Crossing.MAILBOX_OPENED)
+    return state
 
 
 def _list(
@@ -79,10 +82,12 @@ def _list(
     # In a thread, so that the lease can be renewed while a slow server counts.
     with closing(windows):
         for window in windows:
+            cross(Crossing.LISTED)
             known = dict(
                 entries.filter(uid__gt=last, uid__lte=window[-1]).values_list("uid", "presence")
             )
             gone += _record_window(mailbox, state.uidvalidity, entries, known, window, lease)
+            cross(Crossing.NEW_ROWS_NOTED)
             listed += len(window)
             last = window[-1]
     beyond = entries.filter(uid__gt=last, presence=Presence.PRESENT)
@@ -102,6 +107,7 @@ def note_listing(
         mailbox.exists = state.exists
         mailbox.listed_at = timezone.now()
         mailbox.save(update_fields=["uidvalidity", "uidnext", "exists", "listed_at"])
+    cross(Crossing.LISTING_NOTED)
 
 
 def _is_unchanged(state: MailboxState, mailbox: Mailbox) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from ..crossings import Crossing, cross
 from ..exceptions import MailboxNotFound, ServerBusy, SourceError, rebuilt
 from ..mime.process import ParserProcess
 from ..sources.base import Source
@@ -59,12 +60,14 @@ class Pass:
             until=self._under_way.until,
             largest=self._under_way.largest,
         ) as source:
+            cross(Crossing.CONNECTED)
             try:
                 self._work_through(source, parser)
             except TimeIsUp:
                 # Nothing failed, and all that was read is committed. So the connection ends in
                 # peace, which some POP3 servers take for "delete what was read".
                 is_over = True
+        cross(Crossing.CONNECTION_ENDED)
         if is_over:
             raise TimeIsUp
 
@@ -89,6 +92,7 @@ class Pass:
                 self._note(error)
                 self._next(self._todo)
                 return
+            cross(Crossing.MAILBOX_FINISHED)
             self._failures = 0
             self._next(self._todo)
 
@@ -122,5 +126,6 @@ class Pass:
         )
         with self._under_way.fenced():
             note_choice(account, names)
+        cross(Crossing.MAILBOXES_CHOSEN)
         at = self._under_way.run.current_mailbox
         return deque(names[names.index(at) :] if at in names else names)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from ..archive.writer import Incoming
+from ..crossings import Crossing, cross
 from ..models import LedgerEntry, Mailbox, Presence
 from ..sources.base import MailboxState
 from ..sources.pop3 import Pop3Source
@@ -40,6 +41,7 @@ def update_ledger(
     listed = meanwhile(
         source.list_uidls, idle=lease.renew, every=RENEW_EVERY, wake=source.interrupt
     )
+    cross(Crossing.LISTED)
     # A message without a unique-id goes by number and size for the time of one run, so that the
     # next task goes on where this one ends.
     names = {each.uidl or f"{_UNNAMED}{run_id} {each.number} {each.size}": each for each in listed}
@@ -62,6 +64,7 @@ def update_ledger(
                 ],
                 batch_size=_ROWS_PER_STATEMENT,
             )
+    cross(Crossing.NEW_ROWS_NOTED)
     uids = known | {name: uid for uid, name in added}
     source.assign({uids[name]: each.number for name, each in names.items()})
     gone = [uid for name, uid in known.items() if name not in names]

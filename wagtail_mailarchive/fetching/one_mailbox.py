@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ..archive.writer import Incoming, Writer
+from ..crossings import Crossing, cross
 from ..exceptions import MessageNotGiven, ServerBusy, SourceError
 from ..mime.process import ParserProcess
 from ..models import FetchRun, Mailbox, Outcome
@@ -60,6 +61,7 @@ class OneMailbox:
                 },
             )
         self._uidvalidity = 0
+        cross(Crossing.MAILBOX_NOTED)
 
     def fetch(self) -> None:
         """Bring the ledger up to date with the mailbox and fetch what waits.
@@ -87,6 +89,7 @@ class OneMailbox:
         if excluded:
             with under_way.fenced():
                 under_way.count(Counter({Outcome.EXCLUDED: excluded}), 0)
+        cross(Crossing.SELECTED)
 
     def _todo(self) -> Waiting:
         account, run_id = self._under_way.account, self._under_way.run.pk
@@ -94,6 +97,7 @@ class OneMailbox:
             most = left_of_limit(FetchRun.objects.get(pk=run_id), account)
             todo = waiting(self._mailbox, self._uidvalidity, run_id=run_id, most=most)
             self._under_way.note(waiting=waits(account), on_server=on_server(account))
+        cross(Crossing.WAITING_CHOSEN)
         return todo
 
     def _read(self, todo: Waiting) -> None:

@@ -17,6 +17,7 @@ from itertools import groupby, islice
 from ..archive import originals
 from ..archive.originals import PreparedOriginal
 from ..archive.writer import Incoming
+from ..crossings import Crossing, cross
 from ..exceptions import SourceError
 from ..mime.process import ParserProcess
 from ..sources.base import FetchedMessage, RemoteMessage, Source
@@ -141,6 +142,7 @@ class _Reader:
                 return
             with _blaming(portion, alone=alone):
                 described = self._source.describe(portion)
+                cross(Crossing.DESCRIBED)
             too_large = [each for each in described if each.size > self._max_size]
             missing = sorted(set(portion) - {each.uid for each in described})
             if too_large or missing:
@@ -164,8 +166,10 @@ class _Reader:
                 messages = [] if one is None else [one]
             else:
                 messages = self._source.fetch(uids)
+            cross(Crossing.FETCHED)
         missing = sorted(set(uids) - {each.uid for each in messages})
         prepared = [originals.prepare(each.chunks) for each in messages]
+        cross(Crossing.PREPARED)
         return _Fetched(messages, prepared, missing=missing, is_alone=is_alone, is_huge=is_huge)
 
     def _await_room(self) -> None:
@@ -210,4 +214,5 @@ def _parse(
             ):
                 unless_stopped()
                 incoming.append(Incoming(message.uid, message.received_at, original, result))
+            cross(Crossing.PARSED)
             yield Batch(incoming, each.too_large, each.missing, each.is_alone, each.is_huge)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from ..crossings import Crossing, cross
 from ..exceptions import LeaseLost, MailArchiveError, TokenRejected, UnexpectedFetchError
 from ..models import FetchRun, MailAccount, RunStatus
 from ..models.run import ACTIVE
@@ -69,6 +70,7 @@ def work_on(
     if held is None:
         return Verdict.BUSY
     try:
+        cross(Crossing.LEASE_TAKEN)
         return _work(run, account, held, seconds, after_batch)
     except LeaseLost:
         # Or the account was deleted, and its lease with it.
@@ -79,6 +81,7 @@ def work_on(
         return Verdict.BUSY
     finally:
         held.release()
+        cross(Crossing.LEASE_RELEASED)
 
 
 def _work(
@@ -96,6 +99,7 @@ def _work(
     try:
         if not _start(run, held):
             return Verdict.FINISHED
+        cross(Crossing.RUN_BEGUN)
         until = Deadline(seconds + GRACE_SECONDS)
         Pass(UnderWay(run, account, held, seconds, until, after_batch)).work()
     except LeaseLost:
@@ -158,6 +162,7 @@ def _end(
 ) -> Tally:
     """Note how the run ended and what the ledger holds by now; return the latter."""
     counted = tally(account)
+    cross(Crossing.RUN_TALLIED)
     if status == RunStatus.SUCCEEDED:
         # After another end not every mailbox was listed, so nothing has to add up.
         values["adds_up"] = counted.adds_up
@@ -173,6 +178,7 @@ def _end(
             **values,
         )
         note_end(run)
+    cross(Crossing.RUN_ENDED)
     return counted
 
 
