@@ -19,6 +19,7 @@ from ..conf import ArchiveSettings
 from ..exceptions import (
     LoginRejected,
     LoginUnavailable,
+    MailArchiveError,
     MailboxNotFound,
     ServerBusy,
     SignInNeeded,
@@ -93,6 +94,15 @@ def note_certificate(account_id: int, moment: datetime | None) -> None:
     AccountHealth.objects.update_or_create(
         account_id=account_id, defaults={"certificate_expires_at": moment}
     )
+
+
+def note_treatment(account_id: int, error: MailArchiveError | None) -> None:
+    """Keep why archived messages are left as they are on the server; None if they are not."""
+    noted = {
+        "treatment_code": error.code if error else "",
+        "treatment_params": error.params if error else {},
+    }
+    AccountHealth.objects.update_or_create(account_id=account_id, defaults=noted)
 
 
 def release(account: MailAccount) -> None:

@@ -18,6 +18,9 @@ class AccountHealth(models.Model):
         hold_until: no scheduled fetch before that (back-off).
         held_code, held_params: why no fetch is tried at all until somebody acts, an error of
             `exceptions`; "" if nothing holds it.
+        treatment_code, treatment_params: why nothing is done on the server with archived messages
+            although the account says so, an error of `exceptions`; "" if it is done, or nothing is
+            to be done.
         certificate_expires_at: end of the certificate that the server showed last.
         watched_since: since when success is expected: a switched off account is not watched.
         backlog: messages left waiting on the server by the last succeeded runs, oldest first.
@@ -34,6 +37,8 @@ class AccountHealth(models.Model):
     hold_until = models.DateTimeField(null=True)
     held_code = models.CharField(max_length=60, blank=True)
     held_params = models.JSONField(default=dict, blank=True)
+    treatment_code = models.CharField(max_length=60, blank=True, default="")
+    treatment_params = models.JSONField(default=dict, blank=True)
     certificate_expires_at = models.DateTimeField(null=True)
     watched_since = models.DateTimeField(null=True)
     backlog = models.JSONField(default=list, blank=True)
@@ -51,3 +56,8 @@ class AccountHealth(models.Model):
     def held_because(self) -> str:
         """The sentence for the reader, in the active language; "" if nothing holds it."""
         return sentence(self.held_code, self.held_params)
+
+    @property
+    def not_treated_because(self) -> str:
+        """Likewise why nothing is done on the server after a fetch; "" if nothing prevents it."""
+        return sentence(self.treatment_code, self.treatment_params)
