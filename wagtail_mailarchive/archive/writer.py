@@ -1,47 +1,32 @@
 """One batch of fetched messages, written in one transaction.
 
-Originals, pages, attachments, references, search rows, month counts and ledger entries commit
-together or not at all, after the fence has proved that the account is still ours.
+Originals, pages, attachments, references, search rows, month counts, the chain and ledger entries
+commit together or not at all, after the fence has proved that the account is still ours.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, Protocol
+from typing import Protocol
 
-from django.db import DatabaseError, transaction
 from django.utils import timezone
-from wagtail.models import Page
 
 from ..crossings import Crossing, cross
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
-from ..models import (
-    Attachment,
-    EmailMessagePage,
-    LedgerEntry,
-    Mailbox,
-    MessageReference,
-    MessageText,
-    Outcome,
-    Presence,
-)
-from . import month_counts, originals, pages, records, rows
-from .database_errors import DATA_ERRORS, refused_for_data, worth_retrying
+from ..models import LedgerEntry, Mailbox, Outcome, Presence
+from . import chain, messages, originals, pages, rows
+from .chain import Arrival
 from .dates import showable
+from .messages import NewMessage
 from .originals import PreparedOriginal
-from .rows import Row
+from .transactions import commit, in_halves
 
 logger = logging.getLogger("wagtail_mailarchive.archive")
-
-_ATTEMPTS = 5
 
 _ENTRY = ("mailbox_id", "uidvalidity", "uid")
 _DECISION = (
@@ -108,36 +93,16 @@ class Writer:
             LeaseLost, StorageError, FolderFull, DatabaseError: nothing of the part being written
                 was committed.
         """
-        if not batch:
-            return
-        try:
-            self._commit(batch)
-        except (DatabaseError, *DATA_ERRORS) as error:
-            if not refused_for_data(error):
-                raise
-            if len(batch) == 1:
-                self._quarantine(batch[0])
-                return
-            middle = len(batch) // 2
-            self.write(batch[:middle])
-            self.write(batch[middle:])
+        in_halves(batch, self._commit, self._quarantine)
 
     def _quarantine(self, incoming: Incoming) -> None:
         refused = DatabaseRefusedMessage()
         self._commit([Incoming(incoming.uid, incoming.received_at, incoming.original, refused)])
 
     def _commit(self, batch: Sequence[Incoming]) -> None:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with transaction.atomic(durable=True):
-                    self._write(batch)
-                cross(Crossing.BATCH_COMMITTED)
-                self._log_quarantined(batch)
-                return
-            except DatabaseError as error:
-                if attempt == _ATTEMPTS or not worth_retrying(error):
-                    raise
-            time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 (no secret)
+        commit(lambda: self._write(batch))
+        cross(Crossing.BATCH_COMMITTED)
+        self._log_quarantined(batch)
 
     def _log_quarantined(self, batch: Sequence[Incoming]) -> None:
         for each in batch:
@@ -160,30 +125,41 @@ class Writer:
         # Another account's worker may be archiving into this folder: what it holds is only
         # known for sure once its page is locked.
         parent = pages.lock_folder(self._mailbox.folder_id)
-        messages = _messages_of(parent.pk, keys.values())
+        held = messages.of_originals(parent.pk, keys.values())
         decided: list[_Decided] = []
-        new: dict[int, tuple[Incoming, ParsedMessage]] = {}
+        new: dict[int, NewMessage] = {}
         for each in batch:
-            original_id = keys[each.original.sha256]
+            original = each.original
+            original_id = keys[original.sha256]
             if isinstance(each.parsed, MessageError):
                 outcome = Outcome.QUARANTINED
-            elif original_id in messages or original_id in new:
+            elif original_id in held or original_id in new:
                 outcome = Outcome.DUPLICATE
             else:
                 outcome = Outcome.ARCHIVED
-                new[original_id] = each, each.parsed
+                new[original_id] = NewMessage(
+                    original_id, original.sha256, original.size, each.received_at, each.parsed
+                )
             decided.append((each, original_id, outcome))
         now = timezone.now()
-        if new:
-            messages |= _insert_messages(parent, new, now)
+        held |= messages.insert(parent, list(new.values()), now)
+        chain.append(
+            parent.pk,
+            [
+                Arrival(each.original.sha256, self._mailbox.name)
+                for each, _, outcome in decided
+                if outcome is not Outcome.DUPLICATE
+            ],
+            now,
+        )
         cross(Crossing.PAGES_INSERTED)
-        self._record(decided, messages, now)
+        self._record(decided, held, now)
         cross(Crossing.LEDGER_WRITTEN)
         outcomes = Counter(outcome for _, _, outcome in decided)
         self._also(outcomes, sum(each.original.size for each in batch))
         cross(Crossing.RUN_COUNTED)
 
-    def _record(self, decided: Sequence[_Decided], messages: dict[int, int], now: datetime) -> None:
+    def _record(self, decided: Sequence[_Decided], held: dict[int, int], now: datetime) -> None:
         rows.insert(
             LedgerEntry,
             (*_ENTRY, *_DECISION, "seen_at", "presence"),
@@ -196,7 +172,7 @@ class Writer:
                     incoming.original.size,
                     incoming.received_at,
                     original_id,
-                    None if outcome is Outcome.QUARANTINED else messages[original_id],
+                    None if outcome is Outcome.QUARANTINED else held[original_id],
                     now,
                     *_reason(incoming.parsed),
                     now,
@@ -211,50 +187,3 @@ class Writer:
 
 def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, str | int]]:
     return (parsed.code, parsed.params) if isinstance(parsed, MessageError) else ("", {})
-
-
-def _messages_of(folder_id: int, original_ids: Iterable[int]) -> dict[int, int]:
-    """Return what the folder holds already of these originals: the messages' keys by theirs."""
-    found = EmailMessagePage.objects.filter(folder_id=folder_id, original__in=list(original_ids))
-    return dict(found.values_list("original_id", "pk"))
-
-
-def _insert_messages(
-    parent: Page, new: dict[int, tuple[Incoming, ParsedMessage]], now: datetime
-) -> dict[int, int]:
-    """Insert pages for `new`, whose keys are originals'; return the pages' keys by those."""
-    values = [
-        records.message_values(
-            parent.pk, original_id, incoming.original.size, parsed, incoming.received_at, now
-        )
-        for original_id, (incoming, parsed) in new.items()
-    ]
-    keys = pages.insert(parent, values, [each.original.sha256 for each, _ in new.values()])
-    moments = [each["sorted_at"] for each in values]
-    attachments: list[Row] = []
-    references: list[Row] = []
-    texts: list[list[Any]] = []
-    for key, moment, (_, parsed) in zip(keys, moments, new.values(), strict=True):
-        attachments += records.attachment_rows(key, parsed.attachments)
-        references += records.reference_rows(key, parsed)
-        texts.append(records.text_row(key, parent.pk, moment, parsed))
-    rows.insert(Attachment, records.ATTACHMENT, attachments)
-    rows.insert(MessageReference, records.REFERENCE, references)
-    _make_keys_unique(texts)
-    # In order, because FTS5 is quickest where its keys rise.
-    rows.insert(MessageText, records.TEXT, sorted(texts, key=itemgetter(0)))
-    month_counts.add(parent.pk, moments)
-    return dict(zip(new, keys, strict=True))
-
-
-def _make_keys_unique(texts: Sequence[list[Any]]) -> None:
-    """Count keys up that are taken: another message of the same second, 2^20 pages away."""
-    taken = set(
-        MessageText.objects.filter(pk__in=[row[0] for row in texts]).values_list("pk", flat=True)
-    )
-    for row in texts:
-        while row[0] in taken:
-            row[0] += 1
-            if MessageText.objects.filter(pk=row[0]).exists():
-                taken.add(row[0])
-        taken.add(row[0])

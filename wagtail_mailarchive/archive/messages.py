@@ -1,0 +1,94 @@
+"""The pages of new messages, with all that hangs on them: parts, references, text, month counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from wagtail.models import Page
+
+from ..mime.message import ParsedMessage
+from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
+from . import month_counts, pages, records, rows
+from .rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """What becomes a page.
+
+    Attributes:
+        original_id, sha256, size: of its original, which is in the database.
+        received_at: what the server says, in UTC; None where that is no time.
+    """
+
+    original_id: int
+    sha256: str
+    size: int
+    received_at: datetime | None
+    parsed: ParsedMessage = field(repr=False)
+
+
+def of_originals(folder_id: int, original_ids: Iterable[int]) -> dict[int, int]:
+    """Return what the folder holds already of these originals: the messages' keys by theirs."""
+    found = EmailMessagePage.objects.filter(folder_id=folder_id, original__in=list(original_ids))
+    return dict(found.values_list("original_id", "pk"))
+
+
+def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, int]:
+    """Insert pages below `parent`, which `pages.lock_folder` gave, in the present transaction.
+
+    Args:
+        new: of originals that the folder does not hold, each once.
+
+    Returns:
+        The pages' keys by their originals'.
+
+    Raises:
+        FolderFull, DatabaseError.
+    """
+    if not new:
+        return {}
+    values = [
+        records.message_values(
+            parent.pk, each.original_id, each.size, each.parsed, each.received_at, now
+        )
+        for each in new
+    ]
+    keys = pages.insert(parent, values, [each.sha256 for each in new])
+    moments = [each["sorted_at"] for each in values]
+    attachments: list[Row] = []
+    references: list[Row] = []
+    texts: list[list[Any]] = []
+    for key, moment, each in zip(keys, moments, new, strict=True):
+        attachments += records.attachment_rows(key, each.parsed.attachments)
+        references += records.reference_rows(key, each.parsed)
+        texts.append(records.text_row(key, parent.pk, moment, each.parsed))
+    rows.insert(Attachment, records.ATTACHMENT, attachments)
+    rows.insert(MessageReference, records.REFERENCE, references)
+    insert_texts(texts)
+    month_counts.add(parent.pk, moments)
+    return {each.original_id: key for each, key in zip(new, keys, strict=True)}
+
+
+def insert_texts(texts: Sequence[list[Any]]) -> None:
+    """Insert the columns of `records.TEXT`; a key that is taken makes way."""
+    _make_keys_unique(texts)
+    # In order, because FTS5 is quickest where its keys rise.
+    rows.insert(MessageText, records.TEXT, sorted(texts, key=itemgetter(0)))
+
+
+def _make_keys_unique(texts: Sequence[list[Any]]) -> None:
+    """Count keys up that are taken: another message of the same second, 2^20 pages away."""
+    taken = set(
+        MessageText.objects.filter(pk__in=[row[0] for row in texts]).values_list("pk", flat=True)
+    )
+    for row in texts:
+        while row[0] in taken:
+            row[0] += 1
+            if MessageText.objects.filter(pk=row[0]).exists():
+                taken.add(row[0])
+        taken.add(row[0])
