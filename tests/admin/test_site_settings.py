@@ -34,6 +34,7 @@ FORM = {
     "max_message_megabytes": "",
     "new_folder_privacy": "",
     "allow_plaintext": "unknown",
+    "allow_server_deletion": "unknown",
     "allowed_hosts": "",
 }
 
@@ -69,23 +70,26 @@ def test_what_is_saved_holds(boss: Client, free: None) -> None:
         max_message_megabytes="20",
         new_folder_privacy="groups",
         allow_plaintext="true",
+        allow_server_deletion="false",
         allowed_hosts="mail.intranet\r\n10.0.0.0/8  fd00::/8\r\n",
     )
     assert response.status_code == 302
     site = effective_settings()
     assert (site.FETCH_INTERVAL, site.MAX_MESSAGE_SIZE) == (7, 20 * 1024 * 1024)
     assert (site.NEW_FOLDER_PRIVACY, site.ALLOW_PLAINTEXT) == ("groups", True)
+    assert not site.ALLOW_SERVER_DELETION
     assert list(site.ALLOWED_MAIL_HOSTS) == ["mail.intranet", "10.0.0.0/8", "fd00::/8"]
 
 
 def test_what_is_left_empty_follows_the_default_which_is_named(boss: Client, free: None) -> None:
     html = boss.get(address()).content.decode()
-    for told in ("Empty means 30.", "Empty means 150.", "Default (No)"):
+    for told in ("Empty means 30.", "Empty means 150.", "Default (No)", "Default (Yes)"):
         assert told in html
     assert "Default (everyone who is signed in)" in html
     save(boss)
     assert effective_settings().FETCH_INTERVAL == 30
     assert not effective_settings().ALLOW_PLAINTEXT
+    assert effective_settings().ALLOW_SERVER_DELETION
 
 
 @pytest.mark.parametrize("entry", ["mail.intranet/24", "10.0.0.300", "10.0.0.1/8", "a b!c", "-x"])
@@ -113,13 +117,14 @@ def test_what_is_fixed_is_shown_as_such_and_no_request_changes_it(
         **KEYS,
         "FETCH_INTERVAL": 5,
         "ALLOW_PLAINTEXT": False,
+        "ALLOW_SERVER_DELETION": False,
         "ALLOWED_MAIL_HOSTS": ["mail.intranet"],
         "NEW_FOLDER_PRIVACY": "groups",
         "MAX_MESSAGE_SIZE": 10 * 1024 * 1024,
     }
     response = boss.get(address())
     html = response.content.decode()
-    assert html.count("Set in Django&#x27;s settings") == 5
+    assert html.count("Set in Django&#x27;s settings") == 6
     assert list(response.context["form"].fields) == ["is_on"]
     for told in ("mail.intranet", "nobody but administrators, until groups are chosen"):
         assert told in html
@@ -129,11 +134,13 @@ def test_what_is_fixed_is_shown_as_such_and_no_request_changes_it(
         max_message_megabytes="99",
         new_folder_privacy="public",
         allow_plaintext="true",
+        allow_server_deletion="true",
         allowed_hosts="evil.example",
     )
     row = ArchiveSiteSettings.objects.get()
     assert (row.fetch_interval, row.allow_plaintext, row.allowed_hosts) == (None, None, "")
     assert effective_settings().ALLOWED_MAIL_HOSTS == ["mail.intranet"]
+    assert not effective_settings().ALLOW_SERVER_DELETION
 
 
 def test_one_fixed_value_leaves_the_others_free(boss: Client, settings: Any) -> None:

@@ -23,6 +23,7 @@ SETTINGS = {
     "fetch_interval": "FETCH_INTERVAL",
     "max_message_megabytes": "MAX_MESSAGE_SIZE",
     "new_folder_privacy": "NEW_FOLDER_PRIVACY",
+    "allow_server_deletion": "ALLOW_SERVER_DELETION",
     "allow_plaintext": "ALLOW_PLAINTEXT",
     "allowed_hosts": "ALLOWED_MAIL_HOSTS",
 }
@@ -41,6 +42,8 @@ def shown(field_name: str, site: ArchiveSettings) -> str:
         return str(round(site.MAX_MESSAGE_SIZE / MEGABYTE, 1)).removesuffix(".0")
     if field_name == "new_folder_privacy":
         return str(dict(PRIVACY_CHOICES).get(site.NEW_FOLDER_PRIVACY, site.NEW_FOLDER_PRIVACY))
+    if field_name == "allow_server_deletion":
+        return _("Yes") if site.ALLOW_SERVER_DELETION else _("No")
     if field_name == "allow_plaintext":
         return _("Yes") if site.ALLOW_PLAINTEXT else _("No")
     return ", ".join(site.ALLOWED_MAIL_HOSTS) or _("none")
@@ -117,7 +120,11 @@ def register() -> None:
             ),
             FixablePanel("new_folder_privacy"),
             MultiFieldPanel(
-                [FixablePanel("allowed_hosts"), FixablePanel("allow_plaintext")],
+                [
+                    FixablePanel("allowed_hosts"),
+                    FixablePanel("allow_plaintext"),
+                    FixablePanel("allow_server_deletion"),
+                ],
                 heading=gettext_lazy("Mail servers"),
             ),
             RedirectAddressPanel(heading=gettext_lazy("Sign-in with OAuth 2.0")),

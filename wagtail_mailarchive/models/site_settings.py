@@ -51,6 +51,9 @@ class ArchiveSiteSettings(BaseGenericSetting):
     new_folder_privacy = models.CharField(
         _("Who can read a new folder"), max_length=10, choices=PRIVACY_CHOICES, blank=True
     )
+    allow_server_deletion = models.BooleanField(
+        _("Allow deleting archived mail on servers"), null=True, blank=True
+    )
     allow_plaintext = models.BooleanField(_("Allow connections without TLS"), null=True, blank=True)
     allowed_hosts = models.TextField(
         _("Hosts allowed beside public ones"),
@@ -68,6 +71,7 @@ class ArchiveSiteSettings(BaseGenericSetting):
             "FETCH_INTERVAL": self.fetch_interval,
             "MAX_MESSAGE_SIZE": megabytes and megabytes * MEGABYTE,
             "NEW_FOLDER_PRIVACY": self.new_folder_privacy,
+            "ALLOW_SERVER_DELETION": self.allow_server_deletion,
             "ALLOW_PLAINTEXT": self.allow_plaintext,
             "ALLOWED_MAIL_HOSTS": tuple(self.allowed_hosts.split()),
         }
