@@ -275,6 +275,54 @@ class MailboxNotFound(SourceError):
     )
 
 
+class ChangeRefused(SourceError):
+    """The server answered in full that it does not change something; its mailboxes can be read."""
+
+    template = gettext_noop(
+        "%(host)s does not let %(mailbox)s be changed as the account says. What is archived stays "
+        "there; it is tried again at the next fetch."
+    )
+
+
+class MailboxReadOnly(ChangeRefused):
+    template = gettext_noop(
+        "%(mailbox)s on %(host)s can be read only, so archived mail stays there as it is. Have its "
+        "owner grant more rights, or choose “leave untouched” in the account."
+    )
+
+
+class NoUidPlus(ChangeRefused):
+    """Without UIDPLUS (RFC 4315) only all mail marked as deleted can go, whoever marked it."""
+
+    template = gettext_noop(
+        "%(host)s cannot delete single messages (it lacks UIDPLUS), so archived mail stays there. "
+        "Choose another action in the account."
+    )
+
+
+class NoMove(ChangeRefused):
+    template = gettext_noop(
+        "%(host)s cannot move single messages (it lacks MOVE and UIDPLUS), so archived mail stays "
+        "where it is. Choose another action in the account."
+    )
+
+
+class CopyNotConfirmed(ChangeRefused):
+    """COPY without a COPYUID for exactly these messages (RFC 4315 section 3)."""
+
+    template = gettext_noop(
+        "%(host)s did not confirm that this message was copied to %(mailbox)s, so it stays where "
+        "it is. There may be a copy there."
+    )
+
+
+class MailboxNotCreated(ChangeRefused):
+    template = gettext_noop(
+        "There is no mailbox %(mailbox)s on %(host)s, and it cannot be made there. Make it, or "
+        "choose another one in the account."
+    )
+
+
 class ProtocolError(SourceError):
     """The server's answer breaks the protocol, or is larger than we accept."""
 

@@ -187,7 +187,7 @@ class RemoteHeader:
     """What a dry run shows of a message.
 
     Attributes:
-        header: raw bytes with at least Subject, From and Date where the message has them, at
+        header: raw bytes with at least Message-ID, Subject, From and Date where it has them, at
             most 64 KiB; b"" if the server gives no headers alone.
     """
 

@@ -16,11 +16,14 @@ class Timeouts:
         silence: one socket operation, i.e. how long the server may say nothing.
         command: one command from its first byte sent to the last byte of its answer, so that
             a server dripping a byte now and then cannot hold us.
+        change: what changes something on the server. Less than a lease lasts, so that nobody else
+            works on the account while it is under way.
     """
 
     connect: float = 30
     silence: float = 60
     command: float = 300
+    change: float = 90
 
 
 class Deadline:

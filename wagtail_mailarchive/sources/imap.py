@@ -48,7 +48,7 @@ _NO_MAILBOX = {b"\\noselect", b"\\nonexistent"}
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MOST_HEADER = 64 * 1024  # bytes of one message
-_SHOWN_HEADERS = f"BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]<0.{_MOST_HEADER}>"
+_SHOWN_HEADERS = f"BODY.PEEK[HEADER.FIELDS (MESSAGE-ID SUBJECT FROM DATE)]<0.{_MOST_HEADER}>"
 _HEADERS_PER_FETCH = 500
 _COUNTED = re.compile(rb"\b(MESSAGES|UNSEEN) (\d{1,10})(?=[ )])", re.IGNORECASE)
 # Capabilities that matter to an archive, now or later.
@@ -139,8 +139,11 @@ class ImapSource(Session):
         Raises:
             MailboxNotFound: it does not exist, or not for this user.
         """
+        return self._count(name)
+
+    def _count(self, name: str) -> MailboxCounts:
         protocol = self._connected.protocol
-        status, said = protocol.status(_written(name), "(MESSAGES UNSEEN)")
+        status, said = protocol.status(written(name), "(MESSAGES UNSEEN)")
         if status != "OK":
             raise self._busy() or MailboxNotFound(host=self.endpoint.host, mailbox=name)
         # The name may be a literal, and may look like anything; what counts comes last.
@@ -156,9 +159,12 @@ class ImapSource(Session):
             MailboxNotFound: it does not exist, or not for this user.
             ProtocolError: the server has no UIDVALIDITY, so its UIDs mean nothing.
         """
+        return self._select(name, readonly=True)
+
+    def _select(self, name: str, *, readonly: bool) -> MailboxState:
         self._mailbox = None
         protocol = self._connected.protocol
-        status, _ = protocol.select(_written(name), readonly=True)
+        status, _ = protocol.select(written(name), readonly=readonly)
         said = protocol.untagged_responses
         if status != "OK":
             raise self._busy() or MailboxNotFound(host=self.endpoint.host, mailbox=name)
@@ -337,7 +343,7 @@ def _mailbox_name(written: object) -> str | None:
     return name
 
 
-def _written(name: str) -> str:
+def written(name: str) -> str:
     """Return a mailbox's name as it stands in a command (RFC 3501 sections 4.3, 5.1.3)."""
     checked("mailbox name", name)
     return quoted(imap_utf7.encode(name)).decode("ascii")

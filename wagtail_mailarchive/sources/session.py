@@ -7,11 +7,14 @@ import logging
 import ssl
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
 from wagtail_mailarchive.exceptions import (
+    ChangeRefused,
+    ConnectionDropped,
     MailboxNotFound,
     PlaintextNotAllowed,
     ProtocolError,
@@ -54,8 +57,8 @@ def own_errors_only(
 
     An exception keeps the frames it passed and the exceptions it replaced, and those hold
     passwords and what the server said. So a fresh one is raised here, outside of any handler,
-    and the connection is given up, except after MailboxNotFound: that was a full answer, and
-    another mailbox may be opened.
+    and the connection is given up, except after MailboxNotFound and ChangeRefused: those were full
+    answers, and another mailbox may be opened.
     """
 
     @functools.wraps(method)
@@ -78,7 +81,7 @@ def own_errors_only(
             # of every frame.
             _forget_values(error)
             raise
-        if not isinstance(problem, MailboxNotFound):
+        if not isinstance(problem, (MailboxNotFound, ChangeRefused)):
             self._abandon()
         raise problem
 
@@ -137,6 +140,24 @@ class Session(ABC):
     def certificate_expires_at(self) -> datetime | None:
         """When that ends, aware; None without TLS."""
         return self._certificate.expires_at if self._certificate else None
+
+    @property
+    def change_seconds(self) -> float:
+        """How long one method that changes something on the server may take at most."""
+        return self._timeouts.change
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Grant all that is asked within the block, together, the time of one change."""
+        channel = self._channel
+        if channel is None:
+            raise ConnectionDropped(host=self.endpoint.host)
+        usual = channel.until
+        channel.until = Deadline(self._timeouts.change).sooner(usual)
+        try:
+            yield
+        finally:
+            channel.until = usual
 
     def interrupt(self) -> None:
         """Make whatever another thread waits for here fail at once; callable from any thread."""

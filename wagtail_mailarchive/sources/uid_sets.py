@@ -34,6 +34,37 @@ def uid_sets(uids: Iterable[int], most: int) -> Iterator[tuple[str, list[int]]]:
         yield text, members
 
 
+def count(uid_set: str) -> int:
+    """Return how many UIDs `uid_set` holds.
+
+    Raises:
+        ValueError: it is no set of UIDs.
+    """
+    return sum(last - first + 1 for first, last in _ranges(uid_set))
+
+
+def members(uid_set: str, most: int) -> set[int]:
+    """Return the UIDs in `uid_set`.
+
+    Args:
+        most: how many there may be; refused before they are written out.
+
+    Raises:
+        ValueError: there are more, or it is no set of UIDs.
+    """
+    if count(uid_set) > most:
+        raise ValueError("more UIDs than were asked for")
+    return {uid for first, last in _ranges(uid_set) for uid in range(first, last + 1)}
+
+
+def _ranges(uid_set: str) -> Iterator[tuple[int, int]]:
+    for part in uid_set.split(","):
+        first, _, last = part.partition(":")
+        # "5:3" is the same as "3:5" (RFC 3501 section 9).
+        ends = int(first), int(last or first)
+        yield min(ends), max(ends)
+
+
 def _runs(ascending: list[int]) -> Iterator[list[int]]:
     """Yield maximal stretches of consecutive numbers."""
     start = 0
