@@ -58,7 +58,7 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
         )
         for each in new
     ]
-    keys = pages.insert(parent, values, [each.sha256 for each in new])
+    keys = pages.insert(parent, values, [each.sha256 for each in new], now)
     moments = [each["sorted_at"] for each in values]
     attachments: list[Row] = []
     references: list[Row] = []

@@ -25,17 +25,23 @@ _ADD = f"""
 """  # noqa: S608 (the table's name is ours)
 
 
-def add(folder_id: int, moments: Iterable[datetime]) -> None:
-    """Count messages sorted at `moments`, in the present transaction."""
+def add(folder_id: int, moments: Iterable[datetime], gone: Iterable[datetime] = ()) -> None:
+    """Count messages sorted at `moments`, and those at `gone` no more, in the present transaction.
+
+    What is gone was counted before.
+    """
     counter: Counter[tuple[date, int]] = Counter()
     for moment in moments:
         counter.update(_rows_of(moment))
+    for moment in gone:
+        counter.subtract(_rows_of(moment))
     with connection.cursor() as cursor:
         cursor.executemany(
             _ADD,
             [
                 (folder_id, month.isoformat(), quarter, number)
                 for (month, quarter), number in sorted(counter.items())
+                if number
             ],
         )
 

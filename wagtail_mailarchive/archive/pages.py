@@ -10,13 +10,13 @@ import secrets
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import F
-from django.utils import timezone
 from django.utils.text import slugify
 from wagtail.models import Page
 
@@ -43,7 +43,9 @@ def lock_folder(folder_id: int) -> Page:
     return Page.objects.select_for_update().get(pk=folder_id)
 
 
-def insert(parent: Page, messages: Sequence[Values], hashes: Sequence[str]) -> list[int]:
+def insert(
+    parent: Page, messages: Sequence[Values], hashes: Sequence[str], now: datetime
+) -> list[int]:
     """Insert `messages` as the last children of `parent`, which `lock_folder` gave.
 
     Fills in everything that a page has beside its message: title, slug, place, dates, keys.
@@ -51,6 +53,7 @@ def insert(parent: Page, messages: Sequence[Values], hashes: Sequence[str]) -> l
     Args:
         messages: values of all archived fields, and of the title.
         hashes: the SHA-256 of each message's original.
+        now: when they are archived, which their dates of publication keep.
 
     Returns:
         The pages' keys.
@@ -61,7 +64,6 @@ def insert(parent: Page, messages: Sequence[Values], hashes: Sequence[str]) -> l
     last = _last_step(parent)
     if last + len(messages) > _MAX_CHILDREN:
         raise FolderFull(folder=parent.title)
-    now = timezone.now()
     alike = {field.attname: field.get_default() for field in _PAGE_FIELDS}
     alike |= {
         "depth": parent.depth + 1,

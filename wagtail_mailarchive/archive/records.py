@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from ..mime import VERSION
 from ..mime.message import Address, ParsedMessage, Part
 from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
@@ -79,6 +80,7 @@ def message_values(
             "html": [_part_values(part) for part in parsed.html_parts],
         },
         "defects": parsed.defects,
+        "parsed_by": VERSION,
     }
 
 

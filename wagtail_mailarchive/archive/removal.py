@@ -13,17 +13,21 @@ from collections.abc import Callable
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import InvalidStorageError, storages
 from django.db import transaction
-from django.db.models import F, ProtectedError, QuerySet, RestrictedError
+from django.db.models import F, Model, ProtectedError, QuerySet, RestrictedError
 from django.db.models.functions import Greatest
 from wagtail.log_actions import registry as log_registry
 from wagtail.models import Page, Site
 
 from ..exceptions import StorageError
 from ..models import (
+    AccountHealth,
     Attachment,
+    ChainEntry,
     EmailFolderPage,
     EmailMessagePage,
+    Envelope,
     FetchRun,
+    IntegrityProblem,
     Lease,
     LedgerEntry,
     MailAccount,
@@ -31,8 +35,12 @@ from ..models import (
     MessageReference,
     MessageText,
     MonthCount,
+    Notice,
+    OAuthGrant,
     Original,
     OriginalChunk,
+    Trial,
+    UpkeepRun,
     WorkerHeartbeat,
 )
 from .bulk_deletion import ArchiveInUse, delete_messages, delete_rows
@@ -40,6 +48,11 @@ from .originals import stored_name
 
 APP = "wagtail_mailarchive"
 _TOGETHER = 500  # message pages in one transaction
+# What is left once the messages are gone, those before that refer to those behind.
+_OF_FOLDERS: tuple[type[Model], ...] = (
+    *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
+    *(MailAccount, MonthCount, ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
+)
 
 
 def check_removable() -> None:
@@ -81,9 +94,8 @@ def remove_everything(progress: Callable[[int], None] = lambda done: None) -> in
             done += deleted
             progress(done)
     with transaction.atomic():
-        for model in (LedgerEntry, FetchRun, Mailbox, Lease, MailAccount, MonthCount):
+        for model in _OF_FOLDERS:
             delete_rows(model._base_manager.all())
-        delete_rows(WorkerHeartbeat._base_manager.all())
         for folder in EmailFolderPage.objects.order_by("-path"):
             _remove_folder(folder)
     _remove_originals()
@@ -107,6 +119,7 @@ def _remove_messages(folder: EmailFolderPage) -> int:
         .values_list("pk", flat=True)[:_TOGETHER]
     )
     # Ours first and in one statement each: Django would load them one by one for their signals.
+    delete_rows(Envelope._base_manager.filter(entry__message__in=messages))
     for model in (LedgerEntry, MessageText, MessageReference, Attachment):
         delete_rows(model._base_manager.filter(message__in=messages))
     delete_messages(messages, folder.title)

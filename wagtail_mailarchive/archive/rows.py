@@ -61,6 +61,31 @@ def insert(
     return told
 
 
+def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Change rows of `model`'s own table, found by the first column of `names`.
+
+    No signal is sent.
+
+    Args:
+        names: the key's column and those to change, by attribute name.
+        rows: one value for each of `names`; keys that are not there change nothing.
+
+    Raises:
+        DatabaseError, ValueError, OverflowError: see `database_errors`.
+    """
+    if not rows:
+        return
+    fields = _fields(model, names)
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = [_quoted(field) for field in fields]
+    key, *others = columns
+    changes = ", ".join(f"{column} = given.{column}" for column in others)
+    end = f"UPDATE {table} SET {changes} FROM given WHERE {table}.{key} = given.{key}"  # noqa: S608
+    with connection.cursor() as cursor:
+        for source, params in _sources(fields, list(_adapted(fields, rows))):
+            cursor.execute(f"WITH given({', '.join(columns)}) AS ({source}) {end}", params)
+
+
 def _sources(
     fields: Sequence[Field[Any, Any]], rows: Sequence[Row]
 ) -> Iterator[tuple[str, list[Any]]]:

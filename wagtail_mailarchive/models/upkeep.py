@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .run import sentence
+
 
 class UpkeepKind(models.TextChoices):
     VERIFY = "verify", _("check of all mail")
@@ -25,13 +27,20 @@ class UpkeepStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+UNDER_WAY = (UpkeepStatus.QUEUED, UpkeepStatus.RUNNING)
+
+
 class UpkeepRun(models.Model):
     """One pass over what is archived.
 
     Attributes:
         folder: which one; null for all folders.
-        position: where the next task goes on: the key of what was last done.
-        total, done: originals or messages.
+        is_complete: reads again what was read by the present version, too.
+        position: where the next task goes on: the key of what was last done, beside the number
+            of the step that it belongs to; see `fetching.upkeep`. Whoever commits moves it on,
+            so that of two workers one stops.
+        total, done: what is looked at: originals, entries of the chain, messages. Of a sample,
+            `total` is how many originals were asked for.
         problems: those of `done` that are not as they should be.
         worked_at: when a worker last committed; the run of one that died goes on elsewhere.
         error_code, error_params: why it failed; an error of `exceptions`.
@@ -52,6 +61,7 @@ class UpkeepRun(models.Model):
     worked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
+    is_complete = models.BooleanField(default=False)
     position = models.BigIntegerField(default=0)
     total = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
@@ -64,9 +74,31 @@ class UpkeepRun(models.Model):
         verbose_name_plural = _("upkeep runs")
         default_permissions = ()
         ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "folder"],
+                condition=models.Q(status__in=["queued", "running"]),
+                name="mailarchive_one_upkeep",
+            ),
+            # Null equals no null, so runs over all folders need their own.
+            models.UniqueConstraint(
+                fields=["kind"],
+                condition=models.Q(status__in=["queued", "running"], folder=None),
+                name="mailarchive_one_upkeep_of_all",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in UNDER_WAY
+
+    @property
+    def error(self) -> str:
+        """The sentence for the reader, in the active language; "" if there was no error."""
+        return sentence(self.error_code, self.error_params)
 
 
 class IntegrityProblem(models.Model):
@@ -74,7 +106,8 @@ class IntegrityProblem(models.Model):
 
     Attributes:
         folder: null for an original that no folder holds.
-        subject: what it is about: "original <sha256>", "chain <folder's key>/<number>".
+        subject: what it is about: "original <sha256>", "chain <folder's key>/<number>",
+            "message <page's key>", "arrival <page's key>", "entry <ledger entry's key>".
         code, params: an error of `exceptions`.
         told_at: when those who have to know were told.
     """
@@ -95,3 +128,8 @@ class IntegrityProblem(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, in the active language."""
+        return sentence(self.code, self.params)
