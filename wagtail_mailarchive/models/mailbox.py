@@ -19,7 +19,10 @@ class Mailbox(models.Model):
         is_archived: whether the account's last run took it to be among those to archive.
         uidvalidity: as at the last complete listing (RFC 3501 section 2.3.1.1); 32 bits.
         uidnext, exists: the server's numbers at that listing. While both stay the same, nothing
-            came and nothing went.
+            came and nothing went. Where something is in doubt, `uidnext` is forgotten, so that
+            the next fetch lists and compares all of it.
+        problem_code, problem_params: why it is left out although all mailboxes are archived, an
+            error of `exceptions`; "" if it was read at the last time.
     """
 
     account = models.ForeignKey(
@@ -33,6 +36,8 @@ class Mailbox(models.Model):
     uidnext = models.BigIntegerField(null=True)
     exists = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)
+    problem_code = models.CharField(max_length=60, blank=True)
+    problem_params = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = _("mailbox")

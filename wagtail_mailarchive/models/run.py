@@ -36,6 +36,7 @@ class FetchRun(models.Model):
         archived ... erased: messages that got this outcome in this run.
         on_server, waiting: over all mailboxes of the account, as last listed.
         adds_up: whether the ledger's rows present equal what the server holds; null before.
+        not_read: of those waiting, the messages that the server lists and did not hand over.
         bytes_fetched: bytes of message bodies read from the server.
         fetched_at: when all mailboxes were fetched; from then on archived messages are treated
             on the server as the account says.
@@ -72,6 +73,7 @@ class FetchRun(models.Model):
     erased = models.PositiveBigIntegerField(default=0)
     on_server = models.PositiveBigIntegerField(default=0)
     waiting = models.PositiveBigIntegerField(default=0)
+    not_read = models.PositiveBigIntegerField(default=0)
     adds_up = models.BooleanField(null=True)
     bytes_fetched = models.PositiveBigIntegerField(default=0)
 
