@@ -38,7 +38,7 @@ from wagtail_mailarchive.models import (
     RunStatus,
     Trigger,
 )
-from wagtail_mailarchive.sources.base import RemoteMessage
+from wagtail_mailarchive.sources.base import RemoteHeader
 from wagtail_mailarchive.sources.imap import ImapSource
 
 pytestmark = pytest.mark.django_db
@@ -488,7 +488,7 @@ def test_a_too_large_message_from_the_end_of_time_is_listed_like_others(
     mailbox = Mailbox.objects.create(account=account, folder=folder, name="INBOX", uidvalidity=7)
     LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=1)
     last = datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-720))
-    leave_too_large(mailbox, 7, [RemoteMessage(1, 10**9, last)])
+    leave_too_large(mailbox, 7, [RemoteHeader(1, 10**9, last, b"Subject: much\n")])
     entry = LedgerEntry.objects.get()
     assert (entry.outcome, entry.size, entry.received_at) == (Outcome.TOO_LARGE, 10**9, None)
 
@@ -498,7 +498,7 @@ def test_a_size_that_no_row_can_hold_blocks_nothing(
 ) -> None:
     mailbox = Mailbox.objects.create(account=account, folder=folder, name="INBOX", uidvalidity=7)
     LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=1)
-    leave_too_large(mailbox, 7, [RemoteMessage(1, 10**19, None)])
+    leave_too_large(mailbox, 7, [RemoteHeader(1, 10**19, None, b"")])
     assert (LedgerEntry.objects.get().outcome, LedgerEntry.objects.get().size) == (
         Outcome.TOO_LARGE,
         2**63 - 1,

@@ -19,7 +19,7 @@ from ..crossings import Crossing, cross
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
-from . import chain, messages, originals, pages, rows
+from . import chain, envelopes, messages, originals, pages, rows
 from .chain import Arrival
 from .dates import showable
 from .messages import NewMessage
@@ -183,6 +183,14 @@ class Writer:
             unique=_ENTRY,
             update=_DECISION,
         )
+        unread = {
+            incoming.uid: original_id
+            for incoming, original_id, outcome in decided
+            if outcome is Outcome.QUARANTINED
+        }
+        if unread:
+            headers = envelopes.beginnings(unread)
+            envelopes.keep(self._mailbox, self._uidvalidity, headers)
 
 
 def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, str | int]]:

@@ -10,6 +10,9 @@ MAX_MESSAGES = 200
 MAX_BYTES = 16 * 1024 * 1024
 # Read in pieces from here on: a literal of this size costs the parser of IMAP answers its copies.
 HUGE = 8 * 1024 * 1024
+# Of one message that is wanted although it is larger than the limit. While it is read and written
+# it is held twice by us and up to four times by the parser's process.
+LARGEST_WANTED = 512 * 1024 * 1024
 
 
 def plan(messages: Iterable[RemoteMessage]) -> Iterator[list[RemoteMessage]]:

@@ -14,6 +14,7 @@ from ..exceptions import MailboxNotFound, ServerBusy, SourceError, rebuilt
 from ..mime.process import ParserProcess
 from ..sources.base import Source
 from ..sources.open import open_source
+from .batches import LARGEST_WANTED
 from .choice import mailboxes_to_archive, note_choice
 from .credentials import endpoint_of
 from .health import note_certificate
@@ -58,7 +59,7 @@ class Pass:
             endpoint_of(account),
             account.protocol,
             until=self._under_way.until,
-            largest=self._under_way.largest,
+            largest=max(self._under_way.largest, LARGEST_WANTED),
         ) as source:
             cross(Crossing.CONNECTED)
             try:

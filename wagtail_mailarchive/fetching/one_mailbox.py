@@ -107,6 +107,7 @@ class OneMailbox:
             self._parser,
             todo.uids,
             alone=todo.alone,
+            wanted=todo.wanted,
             max_size=under_way.largest,
             renew=under_way.lease.renew,
             is_over=under_way.is_over,

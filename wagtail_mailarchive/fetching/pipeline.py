@@ -20,12 +20,13 @@ from ..archive.writer import Incoming
 from ..crossings import Crossing, cross
 from ..exceptions import SourceError
 from ..mime.process import ParserProcess
-from ..sources.base import FetchedMessage, RemoteMessage, Source
+from ..sources.base import FetchedMessage, RemoteHeader, RemoteMessage, Source
 from .ahead import ahead
-from .batches import HUGE, plan
+from .batches import HUGE, LARGEST_WANTED, plan
 from .lease import RENEW_EVERY
 
 _DESCRIBED = 1_000  # sizes asked for at once
+_HEADERS = 100  # asked for at once; one may have 64 KiB
 _LOOK_EVERY = 0.5  # seconds between two looks at whether all this is still wanted
 
 
@@ -53,14 +54,15 @@ class Batch:
 
     Attributes:
         incoming: messages read and parsed.
-        too_large: messages left on the server for their size.
+        too_large: messages left on the server for their size, with the beginning of their headers
+            if the server gave it.
         missing: UIDs that the server was asked for and said nothing of.
         is_alone: whether the server was asked for one message only.
         is_huge: whether it is one message that is large in memory.
     """
 
     incoming: Sequence[Incoming]
-    too_large: Sequence[RemoteMessage] = ()
+    too_large: Sequence[RemoteHeader] = ()
     missing: Sequence[int] = ()
     is_alone: bool = False
     is_huge: bool = False
@@ -70,7 +72,7 @@ class Batch:
 class _Fetched:
     messages: Sequence[FetchedMessage] = ()
     originals: Sequence[PreparedOriginal] = ()
-    too_large: Sequence[RemoteMessage] = ()
+    too_large: Sequence[RemoteHeader] = ()
     missing: Sequence[int] = ()
     is_alone: bool = False
     is_huge: bool = False
@@ -82,6 +84,7 @@ def batches(
     uids: Sequence[int],
     *,
     alone: Collection[int] = frozenset(),
+    wanted: Collection[int] = frozenset(),
     max_size: int,
     renew: Callable[[], None],
     is_over: Callable[[], bool] = lambda: False,
@@ -93,6 +96,7 @@ def batches(
 
     Args:
         alone: those of `uids` to be asked for one by one and in pieces.
+        wanted: those of `uids` to be read up to `LARGEST_WANTED` although they are larger.
         max_size: bytes; larger messages are not read.
         renew: called now and then while waiting; raises `LeaseLost` to stop.
         is_over: asked before each reading but the first; what is read already still comes.
@@ -101,7 +105,7 @@ def batches(
         ReadingFailed: after the batches before those messages.
     """
     stop = threading.Event()
-    reader = _Reader(source, frozenset(alone), max_size, is_over, stop)
+    reader = _Reader(source, frozenset(alone), frozenset(wanted), max_size, is_over, stop)
 
     def wake() -> None:
         stop.set()
@@ -122,12 +126,14 @@ class _Reader:
         self,
         source: Source,
         alone: frozenset[int],
+        wanted: frozenset[int],
         max_size: int,
         is_over: Callable[[], bool],
         stop: threading.Event,
     ) -> None:
         self._source = source
         self._alone = alone
+        self._wanted = wanted
         self._max_size = max_size
         self._is_over = is_over
         self._stop = stop
@@ -143,16 +149,39 @@ class _Reader:
             with _blaming(portion, alone=alone):
                 described = self._source.describe(portion)
                 cross(Crossing.DESCRIBED)
-            too_large = [each for each in described if each.size > self._max_size]
+            too_large = [each for each in described if each.size > self._limit_of(each)]
             missing = sorted(set(portion) - {each.uid for each in described})
-            if too_large or missing:
-                yield _Fetched(too_large=too_large, missing=missing, is_alone=alone)
+            if missing:
+                yield _Fetched(missing=missing, is_alone=alone)
                 is_first = False
-            for batch in plan(each for each in described if each.size <= self._max_size):
+            for start in range(0, len(too_large), _HEADERS):
+                some = too_large[start : start + _HEADERS]
+                yield _Fetched(too_large=self._with_headers(some, alone=alone), is_alone=alone)
+                is_first = False
+            for batch in plan(each for each in described if each.size <= self._limit_of(each)):
                 if not is_first and self._is_over():
                     return
                 yield self._fetch(batch, alone=alone)
                 is_first = False
+
+    def _limit_of(self, message: RemoteMessage) -> int:
+        if message.uid in self._wanted:
+            return max(self._max_size, LARGEST_WANTED)
+        return self._max_size
+
+    def _with_headers(
+        self, messages: Sequence[RemoteMessage], *, alone: bool
+    ) -> Sequence[RemoteHeader]:
+        headers: dict[int, bytes] = {}
+        # At one that is asked for alone the server has failed before, perhaps at this.
+        if not alone:
+            uids = [each.uid for each in messages]
+            with _blaming(uids, alone=len(uids) == 1):
+                headers = {each.uid: each.header for each in self._source.headers(uids)}
+        return [
+            RemoteHeader(each.uid, each.size, each.received_at, headers.get(each.uid, b""))
+            for each in messages
+        ]
 
     def _fetch(self, batch: Sequence[RemoteMessage], *, alone: bool) -> _Fetched:
         uids = [each.uid for each in batch]

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from django.db.models import BigIntegerField, F, QuerySet
 from django.utils import timezone
 
+from ..archive import envelopes
 from ..archive.dates import showable
 from ..exceptions import MailArchiveError
 from ..models import FetchRun, LedgerEntry, MailAccount, Mailbox, Outcome, Presence
 from ..models.account import Protocol
-from ..sources.base import RemoteMessage
+from ..sources.base import RemoteHeader
+from .batches import LARGEST_WANTED
 
 _UIDS_PER_STATEMENT = 500
 
@@ -29,10 +31,12 @@ class Waiting:
     Attributes:
         uids: in the order to ask for them.
         alone: those of them to ask for one by one.
+        wanted: those of them to be read although they are larger than the limit.
     """
 
     uids: Sequence[int]
     alone: Collection[int]
+    wanted: Collection[int] = frozenset()
 
 
 def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int, most: int | None = None) -> Waiting:
@@ -44,15 +48,18 @@ def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int, most: int | None
     rows = (
         _entries(mailbox, uidvalidity, Outcome.WAITING)
         .exclude(failed_in=run_id)
-        .order_by(F("failed_in").asc(nulls_first=True), "uid")
-        .values_list("uid", "reason_code")[:most]
+        # A wanted one may be larger than this machine bears, so nothing comes after it.
+        .order_by("is_wanted", F("failed_in").asc(nulls_first=True), "uid")
+        .values_list("uid", "reason_code", "is_wanted")[:most]
     )
-    uids, alone = [], set()
-    for uid, reason in rows.iterator(chunk_size=5_000):
+    uids, alone, wanted = [], set(), set()
+    for uid, reason, is_wanted in rows.iterator(chunk_size=5_000):
         uids.append(uid)
         if reason:
             alone.add(uid)
-    return Waiting(uids, alone)
+        if is_wanted:
+            wanted.add(uid)
+    return Waiting(uids, alone, wanted)
 
 
 def left_of_limit(run: FetchRun, account: MailAccount) -> int | None:
@@ -76,8 +83,18 @@ def wait_again(mailbox: Mailbox, uidvalidity: int, *, limit: int) -> None:
     )
 
 
-def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[RemoteMessage]) -> None:
-    """Note that `messages` stay on the server for their size."""
+def want(entries: QuerySet[LedgerEntry]) -> int:
+    """Have fetched those of `entries` that are too large, up to `LARGEST_WANTED`; return how many.
+
+    One without a size is none of them.
+    """
+    return entries.filter(
+        outcome=Outcome.TOO_LARGE, presence=Presence.PRESENT, size__lte=LARGEST_WANTED
+    ).update(is_wanted=True, outcome=Outcome.WAITING, decided_at=None)
+
+
+def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[RemoteHeader]) -> None:
+    """Note that `messages` stay on the server for their size; in a transaction."""
     for message in messages:
         LedgerEntry.objects.filter(
             mailbox=mailbox, uidvalidity=uidvalidity, uid=message.uid
@@ -90,6 +107,7 @@ def leave_too_large(mailbox: Mailbox, uidvalidity: int, messages: Sequence[Remot
             reason_code="",
             reason_params={},
         )
+    envelopes.keep(mailbox, uidvalidity, {each.uid: each.header for each in messages})
 
 
 def note_failure(
