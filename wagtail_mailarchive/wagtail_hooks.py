@@ -17,6 +17,8 @@ from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
 from .admin import oauth, page_actions, page_hooks, site_settings_panel
+from .admin.account_clone import CloneAccountView
+from .admin.account_consequences import CHOSEN, ChoiceFormatter
 from .admin.account_dry_run import dry_run
 from .admin.account_switching import DISABLED, ENABLED, disable_account, enable_account
 from .admin.account_trials import account_trial
@@ -73,6 +75,11 @@ def register_admin_urls() -> list[URLPattern]:
             "mailarchive/accounts/<int:account_id>/disable/",
             disable_account,
             name="mailarchive_disable_account",
+        ),
+        path(
+            "mailarchive/help/clone-account/",
+            for_managers(CloneAccountView.as_view()),
+            name="mailarchive_clone_account",
         ),
         path(
             "mailarchive/accounts/<int:account_id>/dry-run/",
@@ -155,6 +162,7 @@ class FetchFormatter(LogFormatter):
 
 def register_log_actions(actions: LogActionRegistry) -> None:
     actions.register_action(LOG_ACTION)(FetchFormatter)
+    actions.register_action(CHOSEN)(ChoiceFormatter)
     actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))
     actions.register_action(DISABLED, gettext_lazy("Disable"), gettext_lazy("Disabled"))
 

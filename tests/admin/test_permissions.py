@@ -64,6 +64,7 @@ TABLE = {
     "mailarchive_accounts:history_results": Rule(MANAGERS),
     "mailarchive_accounts:usage": Rule(MANAGERS),
     "mailarchive_account_trial": Rule(MANAGERS),
+    "mailarchive_clone_account": Rule(ANY_MANAGERS),
     "mailarchive_dry_run": Rule(MANAGERS),
     "mailarchive_enable_account": Rule(MANAGERS),
     "mailarchive_disable_account": Rule(MANAGERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.x509 import load_pem_x509_certificates
@@ -121,26 +122,35 @@ class RadioWithReasons(forms.RadioSelect):
         return option
 
 
+@dataclass(frozen=True, slots=True)
+class ListedMailbox:
+    """A mailbox that the server listed; `use` says what it marks it for, "" for nothing."""
+
+    name: str
+    use: str
+
+
 class MailboxPicker(forms.Textarea):
     """Check boxes for the mailboxes the server listed, and lines for others.
 
     Attributes:
-        known: names the server listed at the last test; none before.
+        known: what the server listed at the last test; nothing before.
         is_limited: whether there is nothing to choose from (POP3).
     """
 
     template_name = "wagtail_mailarchive/admin/account_mailboxes.html"
-    known: Sequence[str] = ()
+    known: Sequence[ListedMailbox] = ()
     reason: str | Promise = ""
     is_limited = False
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         chosen = _lines(value)
-        others = [each for each in chosen if each not in self.known]
+        known = {each.name for each in self.known}
+        others = [each for each in chosen if each not in known]
         context: dict[str, Any] = super().get_context(name, "\n".join(others), attrs)
         context["widget"] |= {
             "picked_name": f"{name}-picked",
-            "known": [(each, each in chosen) for each in self.known],
+            "known": [(each, each.name in chosen) for each in self.known],
             "reason": self.reason,
             "is_limited": self.is_limited,
         }

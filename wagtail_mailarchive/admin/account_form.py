@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
-from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminPageChooser
 
 from ..exceptions import ConfigurationError
@@ -29,9 +28,11 @@ from ..models.account import (
 )
 from ..models.run import sentence
 from ..models.secret import keyring
-from ..models.site_settings import effective_settings
+from ..models.site_settings import MEGABYTE, effective_settings
 from ..sources.base import Login
+from .account_afterwards import AfterFetchRadio, ChoosesAfterFetch, MailboxInput
 from .account_choices import POP3_MAILBOXES, POP3_SELECTION, offer, sign_in_value
+from .account_consequences import log_choice
 from .account_fields import (
     CONNECTIONS,
     MailboxNames,
@@ -52,7 +53,7 @@ ENTERED_FOR = ("connection", "host", "port", "username", "ca_certificate")
 TRIED = (*ENTERED_FOR, "sign_in", "tls_minimum")
 
 
-class MailAccountForm(WagtailAdminModelForm):
+class MailAccountForm(ChoosesAfterFetch):
     """A mail account with its secret, which goes in and never comes out.
 
     Attributes:
@@ -108,7 +109,11 @@ class MailAccountForm(WagtailAdminModelForm):
             "selection",
             "since",
             "message_limit",
+            "size_limit",
             "interval",
+            "after_fetch",
+            "after_fetch_days",
+            "move_to",
             "enabled",
         ]
         # Two folders of one name are told apart by where they are.
@@ -118,6 +123,8 @@ class MailAccountForm(WagtailAdminModelForm):
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
             "mailbox_choice": RadioWithReasons,
             "selection": RadioWithReasons,
+            "after_fetch": AfterFetchRadio,
+            "move_to": MailboxInput,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -149,7 +156,13 @@ class MailAccountForm(WagtailAdminModelForm):
                 "Stored encrypted and never shown again. Leave it empty to keep the present one; "
                 "another protocol, host, port, user name or authority needs it again."
             )
+        megabytes = self.site.MAX_MESSAGE_SIZE // MEGABYTE
+        self.fields["size_limit"].help_text = _(
+            "Larger ones stay on the server and are listed. Empty, or more than the site's limit, "
+            "means that limit: %(megabytes)s MB."
+        ) % {"megabytes": megabytes}
         offer(self)
+        self.offer_after_fetch()
 
     # -- single values -----------------------------------------------------------------------
 
@@ -202,6 +215,9 @@ class MailAccountForm(WagtailAdminModelForm):
         self._check_mailboxes(cleaned)
         self._check_selection(cleaned)
         self._check_secret(cleaned)
+        self.check_after_fetch(cleaned)
+        if "confirm_address" in self.errors and cleaned.get("secret"):
+            self.secret_is_gone = True
         return cleaned
 
     def _fill_what_is_empty(self, cleaned: dict[str, Any]) -> None:
@@ -261,7 +277,7 @@ class MailAccountForm(WagtailAdminModelForm):
             self.add_error("secret", _("A password has no line breaks or control characters."))
         elif not secret and not self.instance.sealed_secret:
             self.add_error("secret", _("Enter the password."))
-        elif not secret and self._changed(cleaned, ENTERED_FOR):
+        elif not secret and self.changed(cleaned, ENTERED_FOR):
             self.add_error(
                 "secret",
                 _(
@@ -271,9 +287,6 @@ class MailAccountForm(WagtailAdminModelForm):
             )
         elif secret:
             self._check_keys()
-
-    def _changed(self, cleaned: dict[str, Any], names: tuple[str, ...]) -> bool:
-        return any(name in cleaned and cleaned[name] != self.initial.get(name) for name in names)
 
     def _check_keys(self) -> None:
         try:
@@ -286,7 +299,7 @@ class MailAccountForm(WagtailAdminModelForm):
     @property
     def must_be_tested(self) -> bool:
         """Whether what was sent differs from what is saved in something that a test tries."""
-        changed = self._changed(self.cleaned_data, TRIED) or bool(self.cleaned_data["secret"])
+        changed = self.changed(self.cleaned_data, TRIED) or bool(self.cleaned_data["secret"])
         return self.is_new or changed
 
     def leave_what_a_test_tries(self) -> bool:
@@ -321,9 +334,12 @@ class MailAccountForm(WagtailAdminModelForm):
         if self.is_new:
             account.created_by = self.for_user
         saved: MailAccount = super().save(commit=commit)
+        if self.changes_after_fetch:
+            log_choice(saved, self.for_user)
+            health.note_treatment(saved.pk, None)
         if must_be_tested and not self.is_new:
             health.release(account)
-            if self._changed(self.cleaned_data, (*ENTERED_FOR, "sign_in")):
+            if self.changed(self.cleaned_data, (*ENTERED_FOR, "sign_in")):
                 # The tokens were for another server, user or provider.
                 end_sign_in(account)
         return saved

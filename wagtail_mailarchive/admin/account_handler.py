@@ -9,15 +9,16 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin.panels import (
     FieldPanel,
     FieldRowPanel,
-    HelpPanel,
     MultiFieldPanel,
     ObjectList,
     Panel,
 )
 
-from ..models.account import MailboxChoice, Protocol, Selection
+from ..models.account import AfterFetch, MailboxChoice, Protocol, Selection
 from ..sources.base import Login
+from .account_afterwards import GMAIL_HOSTS, for_script
 from .account_choices import sign_in_by_preset
+from .account_consequences import GMAIL_NOTE, archived_on_server, what_deleting_means
 from .account_fields import CONNECTIONS, ports_for_script
 from .account_form import MailAccountForm
 from .account_presets import presets_for_script
@@ -53,8 +54,53 @@ class ConnectionTestPanel(Panel):
                     "named": MailboxChoice.NAMED.value,
                     "everything": Selection.EVERYTHING.value,
                     "since": Selection.SINCE.value,
+                    "leave": AfterFetch.LEAVE.value,
+                    "move": AfterFetch.MOVE.value,
+                    "delete": AfterFetch.DELETE.value,
+                    "afterFetchKept": self.form.kept_after_fetch,
+                    "afterwards": for_script(self.form.site, self.form.offered),
+                    "afterwardsUntested": for_script(self.form.site, None),
+                    "gmailHosts": GMAIL_HOSTS,
                 },
             }
+
+
+class AfterFetchPanel(Panel):
+    """What is to be known before the choice, above it: numbers, and what Gmail does."""
+
+    class BoundPanel(Panel.BoundPanel):
+        template_name = "wagtail_mailarchive/admin/account_after_fetch_notes.html"
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            context: dict[str, Any] = super().get_context_data(parent_context)
+            return context | {
+                "archived": archived_on_server(self.instance),
+                "is_gmail": self.form.is_gmail,
+                "gmail_note": GMAIL_NOTE,
+            }
+
+
+class ConsequencesPanel(Panel):
+    """What deleting means, where it was chosen and has to be confirmed."""
+
+    class BoundPanel(Panel.BoundPanel):
+        template_name = "wagtail_mailarchive/admin/account_consequences.html"
+
+        def is_shown(self) -> bool:
+            return bool(self.form.asks_for_address)
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            context: dict[str, Any] = super().get_context_data(parent_context)
+            told = what_deleting_means(self.instance, is_gmail=self.form.is_gmail)
+            return context | {"consequences": told}
+
+
+class ConfirmationPanel(FieldPanel):
+    """The field to confirm it in."""
+
+    class BoundPanel(FieldPanel.BoundPanel):
+        def is_shown(self) -> bool:
+            return bool(self.form.asks_for_address) and super().is_shown()
 
 
 account_handler = ObjectList(
@@ -94,18 +140,22 @@ account_handler = ObjectList(
                 FieldPanel("mailboxes"),
                 FieldPanel("selection"),
                 FieldPanel("since"),
-                FieldRowPanel([FieldPanel("message_limit"), FieldPanel("interval")]),
+                FieldRowPanel([FieldPanel("message_limit"), FieldPanel("size_limit")]),
+                FieldPanel("interval"),
                 FieldPanel("enabled"),
             ],
             heading=gettext_lazy("What to fetch"),
             icon="download",
         ),
-        HelpPanel(
-            content=gettext_lazy(
-                "Mail is left untouched on the server: it is not deleted, moved or marked as read. "
-                "(Some POP3 servers mark or delete on their own what was read.)"
-            ),
-            heading=gettext_lazy("After fetching"),
+        MultiFieldPanel(
+            [
+                AfterFetchPanel(),
+                FieldPanel("after_fetch"),
+                FieldRowPanel([FieldPanel("after_fetch_days"), FieldPanel("move_to")]),
+                ConsequencesPanel(),
+                ConfirmationPanel("confirm_address"),
+            ],
+            heading=gettext_lazy("After the fetch"),
             icon="check",
         ),
     ],

@@ -7,7 +7,7 @@ What was typed and not saved is tried at once, in the web process, and not store
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,10 @@ from ..fetching.trials import request_trial, try_values, waits_because
 from ..models import MailAccount, Trial, TrialKind, TrialStatus
 from ..models.account import POP3_MAILBOX, MailboxChoice
 from ..models.run import sentence
-from ..sources.base import Login
+from ..models.site_settings import effective_settings
+from ..sources.base import Login, SpecialUse
+from .account_afterwards import for_script, is_gmail, offered_in
+from .account_fields import ListedMailbox
 from .account_form import MailAccountForm
 from .account_token import sign_tested
 from .policies import for_managers
@@ -49,6 +52,15 @@ OUTCOMES: Mapping[str, str | Promise] = {
     "passed": gettext_lazy("passed"),
     "failed": gettext_lazy("failed"),
     "skipped": gettext_lazy("not tried"),
+}
+USES: Mapping[str, str | Promise] = {
+    SpecialUse.JUNK: gettext_lazy("junk"),
+    SpecialUse.TRASH: gettext_lazy("trash"),
+    SpecialUse.DRAFTS: gettext_lazy("drafts"),
+    SpecialUse.SENT: gettext_lazy("sent mail"),
+    SpecialUse.ARCHIVE: gettext_lazy("archive"),
+    SpecialUse.ALL: gettext_lazy("all mail"),
+    SpecialUse.FLAGGED: gettext_lazy("flagged mail"),
 }
 
 
@@ -98,10 +110,10 @@ def tell(trial: Trial, account: MailAccount | None) -> ToldTrial:
     return ToldTrial(steps=steps, passed=bool(trial.result.get("passed")), account=account)
 
 
-def listed_mailboxes(trial: Trial | None) -> list[str]:
-    """Return the names that the server listed in a test; none where it did not come so far."""
+def listed_mailboxes(trial: Trial | None) -> list[ListedMailbox]:
+    """Return what the server listed in a test; nothing where it did not come so far."""
     found = trial.result.get("mailboxes", []) if trial else []
-    return [each["name"] for each in found]
+    return [ListedMailbox(each["name"], str(USES.get(each["special_use"], ""))) for each in found]
 
 
 def latest_test(account: MailAccount) -> Trial | None:
@@ -118,7 +130,7 @@ def account_trial(request: HttpRequest, account_id: int, trial_id: int) -> HttpR
     if request.accepts("text/html"):
         address = reverse("mailarchive_accounts:edit", args=[account.pk])
         return redirect(f"{address}?trial={trial.pk}#mailarchive-test")
-    return _as_json(request, tell(trial, account), trial)
+    return _as_json(request, tell(trial, account), trial, host=account.host)
 
 
 class TestsConnection(JsonPostResponseMixin):
@@ -147,7 +159,7 @@ class TestsConnection(JsonPostResponseMixin):
         if told.passed and form.must_be_tested:
             proof = sign_tested(form.instance, form.cleaned_data["secret"], form.for_user)
         if self.expects_json_response:
-            return _as_json(self.request, told, trial, proof)
+            return _as_json(self.request, told, trial, proof, host=form.instance.host)
         if told.poll:
             return redirect(told.poll)
         return self._form_again(form, told, trial, proof)
@@ -183,23 +195,28 @@ class _Untestable(Exception):
 
 
 def show_result(form: MailAccountForm, told: ToldTrial, trial: Trial | None) -> None:
-    """Have the form's page show a test, and offer the mailboxes that it found."""
+    """Have the form's page show a test, and offer what it found."""
     form.trial = told
     form.secret_is_gone = bool(form.is_bound and form.data.get("secret"))
-    if names := listed_mailboxes(trial):
-        form.fields["mailboxes"].widget.known = names
+    if found := listed_mailboxes(trial):
+        form.know_mailboxes(found)
+    if trial is not None and told.passed:
+        form.know_server(offered_in(trial))
 
 
 def _as_json(
-    request: HttpRequest, told: ToldTrial, trial: Trial | None, proof: str = ""
+    request: HttpRequest, told: ToldTrial, trial: Trial | None, proof: str = "", *, host: str
 ) -> JsonResponse:
+    offered = offered_in(trial) if told.passed else None
     return JsonResponse(
         {
             "html": told.html(request),
             "poll": told.poll,
             "passed": told.passed,
             "tested": proof,
-            "mailboxes": listed_mailboxes(trial),
+            "mailboxes": [asdict(each) for each in listed_mailboxes(trial)],
+            "afterwards": for_script(effective_settings(), offered),
+            "isGmail": is_gmail(host, offered),
         }
     )
 

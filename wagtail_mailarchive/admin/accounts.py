@@ -28,6 +28,7 @@ from ..fetching.condition import conditions_of_accounts
 from ..models import MailAccount, TrialKind
 from ..models.permissions import accounts_managed_by, folders_managed_by, manage_permission
 from .account_buttons import fetch_button, more_buttons, sign_in_buttons
+from .account_consequences import what_happens_to_archived
 from .account_form import MailAccountForm
 from .account_handler import account_handler
 from .account_switching import what_removing_does
@@ -138,7 +139,7 @@ class AccountEditView(AccountFormView, generic.EditView):
 
     def get_form(self, form_class: Any = None) -> MailAccountForm:
         form: MailAccountForm = super().get_form(form_class)
-        form.fields["mailboxes"].widget.known = listed_mailboxes(latest_test(self.object))
+        form.know_mailboxes(listed_mailboxes(latest_test(self.object)))
         number = asked_number(self.request.GET.get("trial", ""))
         if not form.is_bound and number is not None:
             # The result of a test, where no script puts it into the page.
@@ -193,7 +194,7 @@ class AccountDeleteView(generic.DeleteView):
 
 
 def told_after_saving(account: MailAccount) -> str:
-    """Return what was saved, and what it does from now on."""
+    """Return what was saved, and what it does from now on, with archived mail as well."""
     if account.enabled:
         told = _("“%(account)s” is saved; its mail is fetched on schedule.")
     elif account.verified_at is not None:
@@ -203,7 +204,7 @@ def told_after_saving(account: MailAccount) -> str:
             "“%(account)s” is saved and disabled, because these values have not been tested. "
             "Test the connection; then the account can be enabled."
         )
-    return told % {"account": account.name}
+    return " ".join([told % {"account": account.name}, *what_happens_to_archived(account)])
 
 
 class MailAccountViewSet(ModelViewSet):

@@ -88,6 +88,9 @@ def refused(request: HttpRequest, about: MailAccount | FetchRun | None = None) -
     # Names of colleagues are for those who know the folder.
     if account and account.folder.permissions_for_user(request.user).can_edit():
         connected_by = account.created_by
+    if connected_by is not None and not connected_by.is_active:
+        # Nobody can ask them any more.
+        connected_by = None
     return TemplateResponse(
         request,
         "wagtail_mailarchive/admin/account_refused.html",

@@ -274,7 +274,7 @@ def _for_managers(state: State, account: MailAccount, reader: Reader, step: str)
 
 def whom_to_ask(account: MailAccount) -> str:
     """Return who connected `account`, for those who may not manage it."""
-    if account.created_by is None:
+    if account.created_by is None or not account.created_by.is_active:
         return gettext("Ask an administrator.")
     name = account.created_by.get_full_name() or account.created_by.get_username()
     return gettext("Connected by %(name)s: ask them.") % {"name": name}

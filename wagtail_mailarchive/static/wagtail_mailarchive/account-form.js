@@ -8,7 +8,7 @@
     const POLL_AFTER = 1000; // ms
 
     class AccountController extends window.StimulusModule.Controller {
-        static targets = ['test', 'signIn', 'result', 'mailboxes', 'listed'];
+        static targets = ['test', 'signIn', 'result', 'mailboxes', 'listed', 'targets', 'gmail'];
 
         connect() {
             this.form = this.element.closest('form');
@@ -16,6 +16,8 @@
             // Enter in a field saves, as in every other form.
             this.testTarget.type = 'button';
             this.followed = this.readFollowed();
+            this.afterwards = this.known.afterwards;
+            this.isGmail = !this.gmailTarget.hidden;
             this.onInput = (event) => this.changed(event.target);
             this.onTest = () => this.test();
             this.element.addEventListener('input', this.onInput);
@@ -157,6 +159,31 @@
             this.signInTargets.forEach((each) => {
                 each.hidden = password;
             });
+            this.limitAfterFetch();
+        }
+
+        // What the protocol, the server and the site leave to be done with archived mail.
+        limitAfterFetch() {
+            const radios = [...this.element.querySelectorAll('input[name="after_fetch"]')];
+            const protocol = this.protocol();
+            const reasons = this.afterwards[protocol];
+            // What is saved stays a choice, unless the protocol has nothing like it.
+            const saved = this.known.afterFetchKept;
+            const kept = protocol === this.known.pop3 && saved !== this.known.delete ? '' : saved;
+            radios.forEach((radio) => {
+                const reason = reasons[radio.value] || '';
+                const note = document.getElementById(`${radio.id}-reason`);
+                note.textContent = reason;
+                note.hidden = !reason;
+                radio.disabled = Boolean(reason) && radio.value !== kept;
+            });
+            if (radios.some((radio) => radio.checked && radio.disabled)) {
+                this.check('after_fetch', this.known.leave);
+            }
+            const chosen = this.value('after_fetch');
+            this.field('after_fetch_days').disabled = chosen === this.known.leave;
+            this.field('move_to').disabled = chosen !== this.known.move;
+            this.gmailTarget.hidden = !this.isGmail && !this.known.gmailHosts.includes(this.value('host'));
         }
 
         check(name, value) {
@@ -173,6 +200,9 @@
             this.field('tested').value = '';
             if (this.told) this.say(this.resultTarget.dataset.changed);
             this.told = false;
+            // What another server can do says nothing about this one.
+            this.afterwards = this.known.afterwardsUntested;
+            this.isGmail = false;
         }
 
         say(text) {
@@ -207,8 +237,11 @@
             try {
                 const response = await fetch(address, { ...options, headers: { Accept: 'application/json' } });
                 if (!response.ok) throw new Error(response.statusText);
-                const answer = await response.json();
-                if (this.asked === asked) this.show(answer);
+                // Wagtail leads whoever is not signed in to the form for that.
+                const answer = response.redirected ? null : await response.json();
+                if (this.asked !== asked) return;
+                if (answer) this.show(answer);
+                else this.say(this.resultTarget.dataset.signedOut);
             } catch {
                 if (this.asked === asked) this.say(this.resultTarget.dataset.unreachable);
             }
@@ -218,17 +251,21 @@
             this.resultTarget.innerHTML = answer.html;
             this.told = true;
             this.field('tested').value = answer.tested;
+            this.afterwards = answer.afterwards;
+            this.isGmail = answer.isGmail;
             if (answer.mailboxes.length) this.offerMailboxes(answer.mailboxes);
             if (answer.poll) this.poll(answer.poll);
+            this.update();
         }
 
-        offerMailboxes(names) {
+        offerMailboxes(listed) {
             const area = this.mailboxesTarget.querySelector('textarea');
             const typed = area.value.split('\n').map((line) => line.trim());
             const picked = [...this.listedTarget.querySelectorAll('input:checked')].map((box) => box.value);
             const chosen = new Set([...typed, ...picked]);
             this.listedTarget.querySelectorAll('label').forEach((label) => label.remove());
-            names.forEach((name) => {
+            const names = listed.map((mailbox) => mailbox.name);
+            listed.forEach(({ name, use }) => {
                 const label = document.createElement('label');
                 const box = document.createElement('input');
                 Object.assign(box, { type: 'checkbox', value: name, checked: chosen.has(name) });
@@ -236,17 +273,23 @@
                 const text = document.createElement('span');
                 text.textContent = name;
                 label.append(box, ' ', text);
+                if (use) {
+                    const meta = document.createElement('span');
+                    meta.className = 'mailarchive-meta';
+                    meta.textContent = `(${use})`;
+                    label.append(' ', meta);
+                }
                 this.listedTarget.append(label);
             });
+            this.targetsTarget.replaceChildren(...listed.map(({ name, use }) => new Option(use, name)));
             area.value = [...chosen].filter((name) => name && !names.includes(name)).join('\n');
             this.listedTarget.hidden = false;
-            this.update();
         }
     }
 
     /* Shows how far a dry run is until it has ended. */
     class TrialController extends window.StimulusModule.Controller {
-        static values = { poll: String };
+        static values = { poll: String, signedOut: String };
 
         connect() {
             if (this.pollValue) this.timer = window.setTimeout(() => this.ask(), POLL_AFTER);
@@ -262,6 +305,10 @@
                 try {
                     const response = await fetch(poll, { headers: { Accept: 'application/json' } });
                     if (!response.ok) return;
+                    if (response.redirected) {
+                        this.element.textContent = this.signedOutValue;
+                        return;
+                    }
                     const answer = await response.json();
                     poll = answer.poll;
                     // While it goes on there is nothing new to be read out.

@@ -1,0 +1,13 @@
+"""How to give the archive a mailbox of its own; the same as docs/how-to/clone-account.md."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy
+from django.views.generic import TemplateView
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+
+
+class CloneAccountView(WagtailAdminTemplateMixin, TemplateView):
+    template_name = "wagtail_mailarchive/admin/account_clone.html"
+    page_title = gettext_lazy("A mailbox for the archive alone")
+    header_icon = "help"
