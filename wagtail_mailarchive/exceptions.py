@@ -577,3 +577,51 @@ class MessageIsReadOnly(MailArchiveError):
     """Code tried to change what was archived."""
 
     template = gettext_noop("Archived mail cannot be changed.")
+
+
+# -- integrity -------------------------------------------------------------------------------
+
+
+class OriginalMissing(MailArchiveError):
+    template = gettext_noop(
+        "The original %(sha256)s is not in its store any more. "
+        "Restore it from a backup and verify again."
+    )
+
+
+class ChainBroken(MailArchiveError):
+    template = gettext_noop(
+        "Entry %(number)s of the chain of folder %(folder)s does not follow from the one before: "
+        "one was changed, taken out or put in. Compare the database with a backup, and the chain "
+        "with a head that you exported."
+    )
+
+
+class NotInChain(MailArchiveError):
+    template = gettext_noop(
+        "The folder %(folder)s holds the original %(sha256)s, and its chain does not say that it "
+        "ever came in. Compare the database with a backup."
+    )
+
+
+class PartsOutsideOriginal(MailArchiveError):
+    template = gettext_noop(
+        "What is stored about message %(page)s does not fit its original. "
+        "Read its folder again; the original is untouched by that."
+    )
+
+
+class TooManyProblems(MailArchiveError):
+    template = gettext_noop(
+        "The check ended at %(number)s problems. See first whether the database and the store of "
+        "originals are complete, and check again."
+    )
+
+
+class UnexpectedUpkeepError(MailArchiveError):
+    """What no class here foresaw; the log has the traceback."""
+
+    template = gettext_noop(
+        "This stopped for a reason we did not foresee. The log of the worker says more; "
+        "what was done before is kept."
+    )

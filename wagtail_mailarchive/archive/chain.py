@@ -95,6 +95,14 @@ def append(folder_id: int, arrivals: Sequence[Arrival], now: datetime) -> None:
     rows.insert(ChainEntry, _COLUMNS, entries)
 
 
+def lacking(folder_id: int, hashes: Sequence[str]) -> set[str]:
+    """Return those of `hashes` that never came into the folder, as its chain tells."""
+    if not hashes:
+        return set()
+    known = ChainEntry.objects.filter(folder_id=folder_id, sha256__in=hashes)
+    return set(hashes) - set(known.values_list("sha256", flat=True))
+
+
 def heads(folder_id: int | None = None) -> Iterator[Head]:
     """Yield the head of each folder's chain, or of one; none where nothing came in yet."""
     folders = EmailFolderPage.objects.order_by("pk")

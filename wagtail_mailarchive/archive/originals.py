@@ -140,6 +140,18 @@ def verify(original: Original) -> None:
         raise OriginalDamaged(sha256=original.sha256, store=original.store)
 
 
+def is_stored(original: Original) -> bool:
+    """Whether the store still has something of the name of `original`.
+
+    Raises:
+        StorageError: the store does not answer.
+    """
+    if original.store == DATABASE:
+        return OriginalChunk.objects.filter(original=original).exists()
+    with _failing_as_storage_error(original.store):
+        return bool(_storage(original.store).exists(stored_name(original.sha256)))
+
+
 def orphans(alias: str) -> Iterator[str]:
     """Yield names in the storage `alias` that no `Original` knows, left by a rollback.
 

@@ -107,7 +107,7 @@ class IntegrityProblem(models.Model):
     Attributes:
         folder: null for an original that no folder holds.
         subject: what it is about: "original <sha256>", "chain <folder's key>/<number>",
-            "message <page's key>", "arrival <page's key>", "entry <ledger entry's key>".
+            "message <page's key>", "arrival <folder's key>/<sha256>".
         code, params: an error of `exceptions`.
         told_at: when those who have to know were told.
     """

@@ -1,0 +1,263 @@
+"""Messages that are pages already, read again by the parser of today.
+
+What the archive says of them is brought up to date in bulk. Their pages keep key, place, slug and
+address, attachments keep theirs, and what others attached to either is not touched. A message that
+today's parser cannot read stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from wagtail.models import Page
+
+from ..exceptions import MailArchiveError
+from ..mime import VERSION
+from ..mime.message import ParsedMessage
+from ..mime.process import ParserProcess
+from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
+from ..models.message_text import SEQUENCE_BITS
+from . import messages, month_counts, pages, records, rows
+from .again import parse_again, portions
+from .bulk_deletion import delete_rows
+from .rows import Row
+from .transactions import commit, in_halves
+
+_KEPT = {"page_ptr_id", "folder_id", "original_id", "listed", "received_at", "size"}
+_FIELDS = tuple(
+    field.attname
+    for field in EmailMessagePage._meta.local_concrete_fields
+    if field.attname not in _KEPT
+)
+_SECTION, _START = records.ATTACHMENT.index("section"), records.ATTACHMENT.index("start")
+_POSITION = records.ATTACHMENT.index("position")
+
+
+@dataclass(slots=True)
+class Reprocessed:
+    """How many messages were read again.
+
+    Attributes:
+        changed: say something else now.
+        failed: could not be read, and stay as they were.
+    """
+
+    read: int = 0
+    changed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    message_id: int
+    parsed: ParsedMessage = field(repr=False)
+
+
+def reprocess(
+    message_ids: Sequence[int],
+    *,
+    parser: ParserProcess,
+    fence: Callable[[], None] = lambda: None,
+) -> Reprocessed:
+    """Read messages again; commit batch by batch.
+
+    Args:
+        fence: the first statement of each transaction; may raise to prevent the commit.
+
+    Raises:
+        ParserUnavailable, StorageError, DatabaseError: what was committed stays.
+    """
+    chosen = EmailMessagePage.objects.filter(pk__in=message_ids).select_related("original")
+    total = Reprocessed()
+    for portion in portions(chosen.order_by("folder_id", "pk"), lambda page: page.original):
+        results = parse_again([each.original for each in portion], parser)
+        total.read += len(portion)
+        readable = []
+        for message, result in zip(portion, results, strict=True):
+            if isinstance(result, MailArchiveError):
+                total.failed += 1
+            else:
+                readable.append((message.folder_id, _Read(message.pk, result)))
+        for folder_id, group in groupby(readable, lambda pair: pair[0]):
+            _write_folder(folder_id, [read for _, read in group], fence, total)
+    return total
+
+
+def _write_folder(
+    folder_id: int, read: Sequence[_Read], fence: Callable[[], None], total: Reprocessed
+) -> None:
+    def write(some: Sequence[_Read]) -> None:
+        total.changed += commit(lambda: _write(folder_id, some, fence))
+
+    def refused(one: _Read) -> None:
+        # The row that the database took before is still there.
+        total.failed += 1
+
+    in_halves(read, write, refused)
+
+
+def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> int:
+    """Write what is different; return how many messages are."""
+    fence()
+    pages.lock_folder(folder_id)
+    parsed = {each.message_id: each.parsed for each in read}
+    stored = _stored(parsed)
+    values = {key: _values(old, parsed[key]) for key, old in stored.items()}
+    changed = {
+        key
+        for key, new in values.items()
+        if any(new[name] != stored[key][name] for name in _FIELDS if name != "parsed_by")
+    }
+    rows.update(
+        EmailMessagePage,
+        ("page_ptr_id", *_FIELDS),
+        [(key, *(values[key][name] for name in _FIELDS)) for key in sorted(changed)],
+    )
+    EmailMessagePage.objects.filter(pk__in=stored.keys() - changed).update(parsed_by=VERSION)
+    rows.update(
+        Page,
+        ("id", "title", "draft_title"),
+        [
+            (key, new["title"], new["title"])
+            for key, new in sorted(values.items())
+            if new["title"] != stored[key]["title"]
+        ],
+    )
+    changed |= _write_attachments(stored, parsed)
+    changed |= _write_references(stored, parsed)
+    changed |= _write_texts(folder_id, values, parsed)
+    moved = [key for key in values if values[key]["sorted_at"] != stored[key]["sorted_at"]]
+    if moved:
+        month_counts.add(
+            folder_id,
+            [values[key]["sorted_at"] for key in moved],
+            [stored[key]["sorted_at"] for key in moved],
+        )
+    return len(changed)
+
+
+def _stored(parsed: Mapping[int, ParsedMessage]) -> dict[int, dict[str, Any]]:
+    """Return what the database holds of messages; those deleted meanwhile are missing."""
+    names = {*_FIELDS, *_KEPT, "title", "first_published_at"}
+    found = EmailMessagePage.objects.filter(pk__in=parsed).order_by("pk").values(*names)
+    return {values["page_ptr_id"]: values for values in found}
+
+
+def _values(stored: Mapping[str, Any], parsed: ParsedMessage) -> dict[str, Any]:
+    """Return what the message says now, where only reading it has changed."""
+    values = records.message_values(
+        stored["folder_id"],
+        stored["original_id"],
+        stored["size"],
+        parsed,
+        stored["received_at"],
+        # When it was archived, which for some is the only time there is.
+        stored["first_published_at"] or stored["sorted_at"],
+    )
+    if values["subject"] == stored["subject"]:
+        # Without a subject the title holds words in the language of who archived it.
+        values["title"] = stored["title"]
+    return values
+
+
+# -- attachments -----------------------------------------------------------------------------
+
+
+def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMessage]) -> set[int]:
+    """Bring the attachments up to date; return the messages where that changed anything."""
+    old: defaultdict[int, dict[int, Row]] = defaultdict(dict)
+    found = Attachment.objects.filter(message__in=stored).order_by("message_id", "position")
+    for key, *columns in found.values_list("pk", *records.ATTACHMENT):
+        old[columns[0]][key] = columns
+    updated: list[Row] = []
+    inserted: list[Row] = []
+    deleted: list[int] = []
+    changed: set[int] = set()
+    for message_id in stored:
+        before = old[message_id]
+        after = records.attachment_rows(message_id, parsed[message_id].attachments)
+        matches = dict(_matches(before, after))
+        free = max((row[_POSITION] for row in before.values()), default=-1)
+        for number, row in enumerate(after):
+            if number in matches:
+                key = matches[number]
+                row = _at(row, before[key][_POSITION])
+                if list(row) != before[key]:
+                    updated.append((key, *row))
+                    changed.add(message_id)
+            else:
+                free += 1
+                inserted.append(_at(row, free))
+                changed.add(message_id)
+        gone = before.keys() - matches.values()
+        deleted += gone
+        if gone:
+            changed.add(message_id)
+    if deleted:
+        Attachment.objects.filter(pk__in=deleted).delete()
+    rows.update(Attachment, ("id", *records.ATTACHMENT), updated)
+    rows.insert(Attachment, records.ATTACHMENT, inserted)
+    return changed
+
+
+def _matches(before: Mapping[int, Row], after: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    """Yield (index in `after`, key in `before`) of what is the same part.
+
+    The same place in the original makes it so; else the same section, else the same position.
+    """
+    left_after = dict(enumerate(after))
+    left_before = dict(before)
+    for column in (_START, _SECTION, _POSITION):
+        by_value = {row[column]: key for key, row in reversed(left_before.items())}
+        for number, row in list(left_after.items()):
+            key = by_value.pop(row[column], None)
+            if key is not None:
+                del left_after[number], left_before[key]
+                yield number, key
+
+
+def _at(row: Row, position: int) -> Row:
+    """Return `row` at the position by which it is addressed."""
+    return (*row[:_POSITION], position, *row[_POSITION + 1 :])
+
+
+# -- references and text ---------------------------------------------------------------------
+
+
+def _write_references(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMessage]) -> set[int]:
+    before: defaultdict[int, list[Row]] = defaultdict(list)
+    found = MessageReference.objects.filter(message__in=stored).order_by("message_id", "position")
+    for row in found.values_list(*records.REFERENCE):
+        before[row[0]].append(row)
+    after = {key: records.reference_rows(key, parsed[key]) for key in stored}
+    changed = {key for key, new in after.items() if new != before[key]}
+    if changed:
+        delete_rows(MessageReference._base_manager.filter(message__in=changed))
+        rows.insert(
+            MessageReference, records.REFERENCE, [row for key in changed for row in after[key]]
+        )
+    return changed
+
+
+def _write_texts(
+    folder_id: int, values: Mapping[int, Mapping[str, Any]], parsed: Mapping[int, ParsedMessage]
+) -> set[int]:
+    found = MessageText.objects.filter(message__in=values)
+    before = {row[1]: list(row) for row in found.values_list(*records.TEXT)}
+    after = []
+    for key, new in values.items():
+        row = records.text_row(key, folder_id, new["sorted_at"], parsed[key])
+        old = before.get(key)
+        if old is not None and old[0] >> SEQUENCE_BITS == row[0] >> SEQUENCE_BITS:
+            row[0] = old[0]
+        if row != old:
+            after.append(row)
+    changed = {row[1] for row in after}
+    if changed:
+        delete_rows(MessageText._base_manager.filter(message__in=changed))
+        messages.insert_texts(after)
+    return changed

@@ -1,0 +1,288 @@
+"""Upkeep: work on what is archived already, in as many tasks as it takes.
+
+A run's position moves on with each batch, in the batch's own transaction, and only from where the
+worker found it: whoever was thought dead and wakes up moves nothing. Everything a batch does may be
+done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from ..archive import problems, verify
+from ..archive.again import retry_entries
+from ..archive.reprocessing import reprocess
+from ..archive.verify import Step
+from ..exceptions import MailArchiveError, TooManyProblems, UnexpectedUpkeepError
+from ..mime import VERSION
+from ..mime.process import ParserProcess
+from ..models import (
+    EmailMessagePage,
+    LedgerEntry,
+    Outcome,
+    UpkeepKind,
+    UpkeepRun,
+    UpkeepStatus,
+)
+
+logger = logging.getLogger("wagtail_mailarchive.fetching")
+
+TASK_SECONDS = 300
+# Longer than any batch takes; a worker that committed nothing for so long is dead.
+STALE = timedelta(minutes=10)
+# Beyond that something is wrong with the whole, and a list of everything helps nobody.
+MOST_PROBLEMS = 1000
+
+_STEP_BITS = 56
+_TOGETHER = 200
+
+
+class Verdict(Enum):
+    FINISHED = "finished"  # done, failed or stopped; the run says which
+    CONTINUES = "continues"  # time is up; call again
+    BUSY = "busy"  # another worker is at it
+
+
+class _TimeIsUp(Exception):
+    """The task has to end; the run goes on in the next one."""
+
+
+class _Stopped(Exception):
+    """Somebody wants it to end."""
+
+
+class _TakenOver(Exception):
+    """Another worker moved the run on."""
+
+
+class _Held:
+    """A run that this worker is at."""
+
+    def __init__(
+        self, run: UpkeepRun, seconds: float, after_batch: Callable[[UpkeepRun], None]
+    ) -> None:
+        self.run = run
+        self._end = time.monotonic() + seconds
+        self._after_batch = after_batch
+
+    def renew(self) -> None:
+        """Say that this worker is alive; as a transaction's first statement, fence it.
+
+        Raises:
+            _TakenOver.
+        """
+        self._change(worked_at=Now())
+
+    def advance(self, position: int, *, done: int, problems: int) -> None:
+        """Move the run on, in the present transaction.
+
+        Raises:
+            _TakenOver.
+        """
+        self._change(
+            worked_at=Now(),
+            position=position,
+            done=F("done") + done,
+            problems=F("problems") + problems,
+        )
+        self.run.position = position
+
+    def committed(self) -> None:
+        """Tell of a batch, and go on if there is time and it is still wanted.
+
+        Raises:
+            _Stopped, _TimeIsUp.
+        """
+        # All but the position, which is another worker's where it is not ours.
+        self.run.refresh_from_db(fields=["stop_requested", "done", "total", "problems"])
+        self._after_batch(self.run)
+        if self.run.stop_requested:
+            raise _Stopped
+        if self.run.problems >= MOST_PROBLEMS and self.run.kind in CHECKS:
+            raise TooManyProblems(number=self.run.problems)
+        if time.monotonic() > self._end:
+            raise _TimeIsUp
+
+    def _change(self, **values: Any) -> None:
+        mine = UpkeepRun.objects.filter(
+            pk=self.run.pk, status=UpkeepStatus.RUNNING, position=self.run.position
+        )
+        if not mine.update(**values):
+            raise _TakenOver
+
+
+CHECKS = (UpkeepKind.VERIFY, UpkeepKind.SAMPLE)
+
+
+def work_on(
+    run_id: int,
+    *,
+    seconds: float = TASK_SECONDS,
+    after_batch: Callable[[UpkeepRun], None] = lambda run: None,
+) -> Verdict:
+    """Work on a run for at most `seconds`, and the batch under way then.
+
+    Errors of ours end in the run, where people see them. An error nobody foresaw is noted there
+    too and raised.
+
+    Args:
+        after_batch: called with the run after each commit.
+    """
+    run = _claimed(run_id)
+    if run is None:
+        active = UpkeepRun.objects.filter(pk=run_id, status=UpkeepStatus.RUNNING)
+        return Verdict.BUSY if active.exists() else Verdict.FINISHED
+    try:
+        _WORK[UpkeepKind(run.kind)](_Held(run, seconds, after_batch))
+    except _TakenOver:
+        logger.warning("Upkeep %s: another worker has taken it over", run.pk)
+        return Verdict.BUSY
+    except _TimeIsUp:
+        _end(run, UpkeepStatus.QUEUED)
+        return Verdict.CONTINUES
+    except _Stopped:
+        _end(run, UpkeepStatus.STOPPED)
+    except MailArchiveError as error:
+        logger.warning("Upkeep %s failed: %s", run.pk, error)
+        _end(run, UpkeepStatus.FAILED, error)
+    except Exception:
+        _end(run, UpkeepStatus.FAILED, UnexpectedUpkeepError())
+        raise
+    except BaseException:
+        # Interrupted, not broken: whoever comes next goes on.
+        _end(run, UpkeepStatus.QUEUED)
+        raise
+    else:
+        _end(run, UpkeepStatus.DONE)
+    return Verdict.FINISHED
+
+
+def to_reprocess(folder_id: int | None, *, is_complete: bool) -> QuerySet[EmailMessagePage]:
+    """Return the messages to be read again: those that an older parser read, or all."""
+    pages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
+    if folder_id is not None:
+        pages = pages.filter(folder_id=folder_id)
+    return pages if is_complete else pages.filter(parsed_by__lt=VERSION)
+
+
+def to_retry(folder_id: int | None) -> QuerySet[LedgerEntry]:
+    """Return the entries in quarantine whose original is here."""
+    entries = LedgerEntry.objects.filter(outcome=Outcome.QUARANTINED, original__isnull=False)
+    return entries if folder_id is None else entries.filter(mailbox__folder_id=folder_id)
+
+
+def _claimed(run_id: int) -> UpkeepRun | None:
+    """Return the run if nobody works on it, begun and marked as worked on."""
+    this = UpkeepRun.objects.filter(pk=run_id)
+    abandoned = Q(status=UpkeepStatus.RUNNING, worked_at__lt=Now() - STALE)
+    free = this.filter(Q(status=UpkeepStatus.QUEUED) | abandoned)
+    if not free.update(status=UpkeepStatus.RUNNING, worked_at=Now()):
+        return None
+    run = this.get()
+    if run.started_at is None:
+        this.update(started_at=timezone.now(), total=_total(run))
+        run.refresh_from_db()
+    return run
+
+
+def _total(run: UpkeepRun) -> int:
+    if run.kind == UpkeepKind.VERIFY:
+        return verify.total(run.folder_id)
+    if run.kind == UpkeepKind.REPROCESS:
+        return to_reprocess(run.folder_id, is_complete=run.is_complete).count()
+    if run.kind == UpkeepKind.RETRY:
+        return to_retry(run.folder_id).count()
+    return run.total
+
+
+def _end(run: UpkeepRun, status: UpkeepStatus, error: MailArchiveError | None = None) -> None:
+    """Note how this worker's share of the run ended, unless it is another's by now."""
+    values: dict[str, Any] = {"status": status}
+    if status == UpkeepStatus.QUEUED:
+        # Queued again by whoever called; the date keeps the schedule from doing so as well.
+        values["queued_at"] = timezone.now()
+    else:
+        values["finished_at"] = timezone.now()
+    if error is not None:
+        values |= {"error_code": error.code, "error_params": error.params}
+    UpkeepRun.objects.filter(pk=run.pk, status=UpkeepStatus.RUNNING, position=run.position).update(
+        **values
+    )
+
+
+# -- what is done ----------------------------------------------------------------------------
+
+
+def _verify(held: _Held) -> None:
+    run = held.run
+    for step in Step:
+        begun, after = divmod(run.position, 1 << _STEP_BITS)
+        if step < begun:
+            continue
+        after = after if step == begun else 0
+        while batch := verify.next_batch(step, run.folder_id, after):
+            after = batch.last
+            _note(held, batch, (step << _STEP_BITS) + after)
+
+
+def _sample(held: _Held) -> None:
+    for batch in verify.sample(held.run.total):
+        _note(held, batch, held.run.position + 1)
+
+
+def _note(held: _Held, batch: verify.Batch, position: int) -> None:
+    with transaction.atomic():
+        held.advance(position, done=batch.number, problems=len(batch.found))
+        problems.note(batch.found)
+        problems.settle(batch.well())
+    held.committed()
+
+
+def _reprocess(held: _Held) -> None:
+    run = held.run
+    pages = to_reprocess(run.folder_id, is_complete=run.is_complete)
+    # The index of (folder, original) serves the one, the primary key the other.
+    name = "pk" if run.folder_id is None else "original_id"
+    with ParserProcess() as parser:
+        for position, keys in _portions(held, pages, name):
+            done = reprocess(keys, parser=parser, fence=held.renew)
+            with transaction.atomic():
+                held.advance(position, done=len(keys), problems=done.failed)
+            held.committed()
+
+
+def _retry(held: _Held) -> None:
+    with ParserProcess() as parser:
+        for position, keys in _portions(held, to_retry(held.run.folder_id), "pk"):
+            done = retry_entries(keys, parser=parser, fence=held.renew)
+            with transaction.atomic():
+                held.advance(position, done=len(keys), problems=done.still)
+            held.committed()
+
+
+def _portions(held: _Held, rows: QuerySet[Any], name: str) -> Iterator[tuple[int, list[int]]]:
+    """Yield (position after them, keys) of `rows`, in the order of the column `name`."""
+    while True:
+        left = rows.filter(**{f"{name}__gt": held.run.position}).order_by(name)
+        found = list(left.values_list(name, "pk")[:_TOGETHER])
+        if not found:
+            return
+        yield found[-1][0], [pk for _, pk in found]
+
+
+_WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
+    UpkeepKind.VERIFY: _verify,
+    UpkeepKind.SAMPLE: _sample,
+    UpkeepKind.REPROCESS: _reprocess,
+    UpkeepKind.RETRY: _retry,
+}

@@ -1,0 +1,123 @@
+"""When upkeep is done: at somebody's wish, and a sample of everything each day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from ..models import EmailFolderPage, Original, UpkeepKind, UpkeepRun, UpkeepStatus
+from ..models.site_settings import effective_settings, is_on
+from ..models.upkeep import UNDER_WAY
+from .upkeep import STALE
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+RUN = "wagtail_mailarchive.tasks.run_upkeep"
+_A_DAY = timedelta(days=1)
+_KEPT = timedelta(days=90)
+
+
+def open_run(
+    kind: UpkeepKind,
+    folder: EmailFolderPage | None,
+    *,
+    user: User | None = None,
+    is_complete: bool = False,
+    total: int = 0,
+) -> tuple[UpkeepRun, bool]:
+    """Return the active run of that kind and folder, or a new queued one, and whether it is new.
+
+    Args:
+        total: of a sample, how many originals.
+    """
+    active = UpkeepRun.objects.filter(kind=kind, folder=folder, status__in=UNDER_WAY)
+    found = active.first()
+    if found is not None:
+        return found, False
+    try:
+        with transaction.atomic():
+            run = UpkeepRun.objects.create(
+                kind=kind, folder=folder, requested_by=user, is_complete=is_complete, total=total
+            )
+    except IntegrityError:
+        # Somebody else was first; a constraint allows one.
+        return active.get(), False
+    return run, True
+
+
+def request(
+    kind: UpkeepKind,
+    folder: EmailFolderPage | None,
+    *,
+    user: User | None = None,
+    is_complete: bool = False,
+) -> UpkeepRun:
+    """Have the worker do it as soon as it can; return the run to watch."""
+    run, is_new = open_run(kind, folder, user=user, is_complete=is_complete)
+    if is_new:
+        enqueue(run)
+    return run
+
+
+def enqueue(run: UpkeepRun) -> None:
+    """Give the run to the worker once the present transaction commits."""
+    transaction.on_commit(lambda: async_task(RUN, run.pk))
+
+
+def stop(run: UpkeepRun) -> None:
+    """Have `run` end after the batch under way; no matter if it ended meanwhile.
+
+    One that waits in the queue ends at once, because perhaps nobody works on the queue.
+    """
+    this = UpkeepRun.objects.filter(pk=run.pk)
+    this.filter(status__in=UNDER_WAY).update(stop_requested=True)
+    this.filter(status=UpkeepStatus.QUEUED).update(
+        status=UpkeepStatus.STOPPED, finished_at=timezone.now()
+    )
+
+
+def dispatch() -> None:
+    """Queue again what was lost with its worker, begin the day's sample, forget old runs."""
+    _requeue_stale()
+    _request_sample()
+    UpkeepRun.objects.filter(queued_at__lt=timezone.now() - _KEPT).exclude(
+        status__in=UNDER_WAY
+    ).delete()
+
+
+def _requeue_stale() -> None:
+    waited_since = timezone.now() - STALE
+    lost = Q(status=UpkeepStatus.RUNNING, worked_at__lt=Now() - STALE) | Q(
+        status=UpkeepStatus.QUEUED, queued_at__lt=waited_since
+    )
+    for run in UpkeepRun.objects.filter(lost):
+        # `queued_at` moves along, so that a long queue gets no second entry each minute.
+        again = UpkeepRun.objects.filter(lost, pk=run.pk)
+        if again.update(status=UpkeepStatus.QUEUED, queued_at=timezone.now()):
+            enqueue(run)
+
+
+def _request_sample() -> None:
+    """Request a sample unless there was one in the last day."""
+    number = effective_settings().VERIFY_SAMPLE
+    if number <= 0 or not is_on():
+        return
+    since = timezone.now() - _A_DAY
+    samples = UpkeepRun.objects.filter(kind=UpkeepKind.SAMPLE)
+    if samples.filter(queued_at__gt=since).exists() or not Original.objects.exists():
+        return
+    run, is_new = open_run(UpkeepKind.SAMPLE, None, total=number)
+    if not is_new:
+        return
+    # Another worker may have requested one between the question and the answer, and even ended it.
+    if samples.filter(queued_at__gt=since, pk__lt=run.pk).exists():
+        run.delete()
+        return
+    enqueue(run)
