@@ -16,7 +16,7 @@ from wagtail_mailarchive.fetching.choice import all_but_unwanted, mailboxes_to_a
 from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.models import EmailMessagePage, MailAccount, Mailbox
-from wagtail_mailarchive.models.account import MailboxChoice
+from wagtail_mailarchive.models.account import AfterFetch, MailboxChoice
 from wagtail_mailarchive.sources.base import RemoteMailbox, SpecialUse
 from wagtail_mailarchive.sources.imap import ImapSource
 
@@ -178,3 +178,11 @@ def test_looking_for_new_mail_in_all_mailboxes_costs_one_command_more_and_one_ea
     fetch_now(account)
     fetch_now(account)
     assert costs[3] == costs[1] + 2
+
+
+def test_where_all_are_archived_the_one_to_move_to_is_not() -> None:
+    account = MailAccount(mailbox_choice=MailboxChoice.ALL, move_to="Done")
+    names = listed("INBOX", "Done", "Done/2024", "Work")
+    assert "Done" in mailboxes_to_archive(account, lambda: names)
+    account.after_fetch = AfterFetch.MOVE
+    assert mailboxes_to_archive(account, lambda: names) == ["INBOX", "Done/2024", "Work"]

@@ -1,9 +1,9 @@
 """Which mailboxes of an account are archived.
 
-Either those that were named, or all that the server lists but Junk, Trash and Drafts. Which these
-are the server says (RFC 6154); of a kind that it does not mark, the usual names in a few languages
-count, at the top or directly below INBOX. What lies below such a mailbox goes with it.
-docs/reference/fetching.md lists the names.
+Either those that were named, or all that the server lists but Junk, Trash and Drafts, and but the
+one that archived mail is moved to. Which these are the server says (RFC 6154); of a kind that it
+does not mark, the usual names in a few languages count, at the top or directly below INBOX. What
+lies below such a mailbox goes with it. docs/reference/fetching.md lists the names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence, Set
 from itertools import accumulate
 
 from ..models import MailAccount, Mailbox
-from ..models.account import POP3_MAILBOX, MailboxChoice, Protocol
+from ..models.account import POP3_MAILBOX, AfterFetch, MailboxChoice, Protocol
 from ..sources.base import RemoteMailbox, SpecialUse
 
 _log = logging.getLogger("wagtail_mailarchive.fetching")
@@ -65,7 +65,9 @@ def mailboxes_to_archive(
         return [POP3_MAILBOX]
     if account.mailbox_choice == MailboxChoice.NAMED:
         return list(dict.fromkeys(account.mailboxes))
-    return all_but_unwanted(ask())
+    # What is moved must not come back as new mail of another mailbox.
+    target = account.move_to if account.after_fetch == AfterFetch.MOVE else ""
+    return [name for name in all_but_unwanted(ask()) if name != target]
 
 
 def all_but_unwanted(listed: Sequence[RemoteMailbox]) -> list[str]:

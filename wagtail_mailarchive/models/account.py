@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ..sources.base import Endpoint, Login, Security, TLSVersion
 from . import secret as secrets
-from .site_settings import effective_settings
+from .site_settings import MEGABYTE, effective_settings
 
 
 class Protocol(models.TextChoices):
@@ -200,6 +200,11 @@ class MailAccount(models.Model):
     def server(self) -> str:
         """User and host: whose UIDs and unique-ids the ledger holds."""
         return f"{self.username}@{self.host}"
+
+    def largest_message(self) -> int:
+        """Return how many bytes a message may have that is read (one query)."""
+        largest = effective_settings().MAX_MESSAGE_SIZE
+        return min(largest, self.size_limit * MEGABYTE) if self.size_limit else largest
 
     @sensitive_variables()
     def set_secret(self, secret: str) -> None:
