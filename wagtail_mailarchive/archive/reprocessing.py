@@ -207,11 +207,12 @@ def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMes
 def _matches(before: Mapping[int, Row], after: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Yield (index in `after`, key in `before`) of what is the same part.
 
-    The same place in the original makes it so; else the same section, else the same position.
+    The same place in the original makes it so, else the same section. Never the same position: an
+    attachment that is gone must not leave its address to another.
     """
     left_after = dict(enumerate(after))
     left_before = dict(before)
-    for column in (_START, _SECTION, _POSITION):
+    for column in (_START, _SECTION):
         by_value = {row[column]: key for key, row in reversed(left_before.items())}
         for number, row in list(left_after.items()):
             key = by_value.pop(row[column], None)
