@@ -422,6 +422,55 @@ class UidlMissing(Anomaly):
     )
 
 
+# -- after a fetch, on the server -------------------------------------------------------------
+
+
+class DatabaseNotDurable(MailArchiveError):
+    """It may lose what it has confirmed, so nothing that rests on it may be removed elsewhere."""
+
+    template = gettext_noop(
+        "Nothing is moved or deleted on mail servers, because this site's database may lose in a "
+        "power cut what it has confirmed. Ask the site owner to set %(setting)s."
+    )
+
+
+class ServerDeletionForbidden(MailArchiveError):
+    template = gettext_noop(
+        "The owners of this site allow no mail to be deleted on servers, so archived mail stays "
+        "there. Choose another action in the account."
+    )
+
+
+class NotWithPop3(MailArchiveError):
+    template = gettext_noop(
+        "POP3 knows neither mailboxes nor mail that was read, so archived mail stays as it is. "
+        "Choose IMAP, or another action in the account."
+    )
+
+
+class MoveTargetArchived(MailArchiveError):
+    template = gettext_noop(
+        "%(mailbox)s is one of the mailboxes that are archived, so nothing is moved there. Choose "
+        "another one in the account."
+    )
+
+
+class GmailKeepsMail(MailArchiveError):
+    template = gettext_noop(
+        "%(host)s is a server of Gmail, where deleting only takes a message out of its mailbox: "
+        "it stays in “All Mail”. To have it go, choose to move it to the mailbox for trash."
+    )
+
+
+class RemovalNotProven(MailArchiveError):
+    """What the server has under a message's UID is not what was archived from there."""
+
+    template = gettext_noop(
+        "The server holds other bytes for this message than were archived from it. So it was left "
+        "there, and nothing more was removed in that run. What was archived is kept."
+    )
+
+
 # -- messages that are left out on purpose ---------------------------------------------------
 
 
@@ -525,7 +574,17 @@ class LeaseLost(MailArchiveError):
 
 class StaysForItsSize(MailArchiveError):
     template = gettext_noop(
-        "It has %(megabytes)s MB, and the site archives messages up to %(limit)s MB."
+        "It has %(megabytes)s MB, and the account takes messages up to %(limit)s MB."
+    )
+
+
+class ArchivedAlready(MailArchiveError):
+    template = gettext_noop("It is archived already.")
+
+
+class ArchivedLongEnough(MailArchiveError):
+    template = gettext_noop(
+        "It is archived already, and the time that the account waits (%(days)s days) has passed."
     )
 
 

@@ -130,7 +130,7 @@ def test_what_is_too_large_or_waits_for_the_limit_says_so(
     assert counts(result) == {"archive": 2, "waiting": 1, "too_large": 1}
     assert fates(result)[:2] == [("One", "archive"), ("Two", "archive")]
     assert reasons(result, "too_large") == {
-        "It has 2 MB, and the site archives messages up to 1 MB."
+        "It has 2 MB, and the account takes messages up to 1 MB."
     }
     assert reasons(result, "waiting") == {
         "It comes later, because one fetch takes at most 2 messages."

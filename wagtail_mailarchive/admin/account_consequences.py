@@ -86,7 +86,7 @@ _NEW_LATER: _Sentences = {
 
 GMAIL_NOTE = gettext_lazy(
     "At Gmail deleting only takes the label of the mailbox away: the message stays in All Mail. "
-    "By POP3 it does what Gmail's settings say."
+    "To have it go, choose to move it to Gmail's trash. By POP3 Gmail's own settings decide."
 )
 
 
@@ -137,11 +137,15 @@ def _rows(account: MailAccount) -> QuerySet[LedgerEntry]:
 
 def what_happens(account: MailAccount) -> list[str]:
     """Return what is done on the server from now on: the numbers first, then new mail."""
+    return [*what_happens_to_archived(account), what_happens_to_new(account)]
+
+
+def what_happens_to_new(account: MailAccount) -> str:
+    """Return what is done with what the next fetches archive."""
     if account.after_fetch == AfterFetch.LEAVE:
-        return [_("Mail on the server is left untouched.")]
+        return _("Mail on the server is left untouched.")
     days = account.after_fetch_days
-    new = _NEW_LATER if days else _NEW_AT_ONCE
-    return [*what_happens_to_archived(account), _said(new, account, days)]
+    return _said(_NEW_LATER if days else _NEW_AT_ONCE, account, days)
 
 
 def what_happens_to_archived(account: MailAccount) -> list[str]:

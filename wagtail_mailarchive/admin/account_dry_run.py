@@ -1,4 +1,4 @@
-"""“Dry run”: which messages the next fetch would archive or leave out, before anything is done."""
+"""“Dry run”: what the next fetch would archive, leave out and treat, before anything is done."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from django.views.decorators.http import require_http_methods
 from wagtail.admin import messages
 
 from ..exceptions import MailArchiveError
-from ..fetching.dry_run import LISTED, Fate
+from ..fetching.dry_run import LISTED, TREATMENTS, Fate
 from ..fetching.trials import request_trial, waits_because
 from ..models import MailAccount, Trial, TrialKind, TrialStatus
 from ..models.run import sentence
+from .account_consequences import what_happens_to_new
 from .policies import for_managers
 
 
@@ -78,13 +79,16 @@ def _context(account: MailAccount, trial: Trial | None) -> dict[str, Any]:
         "counts": list(_counts(result.get("counts", {}))),
         "found": [_tell(each) for each in result.get("messages", [])],
         "listed": LISTED,
+        "afterwards": what_happens_to_new(account),
         "truncated": result.get("truncated", False),
     }
 
 
 def _counts(counts: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     for fate in Fate:
-        yield str(fate.label), counts.get(fate.value, 0)
+        number = counts.get(fate.value, 0)
+        if number or fate not in TREATMENTS:
+            yield str(fate.label), number
 
 
 def _tell(message: Mapping[str, Any]) -> ToldMessage:

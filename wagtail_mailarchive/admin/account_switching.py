@@ -20,6 +20,7 @@ from wagtail.log_actions import log
 from ..models import MailAccount, Outcome, Presence
 from ..models.ledger import LedgerEntry
 from ..models.run import ACTIVE
+from .account_consequences import what_happens
 from .policies import for_managers
 
 ENABLED = "mailarchive.enable_account"
@@ -107,8 +108,7 @@ def _what_enabling_does(account: MailAccount) -> list[str]:
             stock.waiting,
         )
         told.append(sentence % {"number": stock.waiting})
-    told.append(_("Mail on the server is left untouched."))
-    return told
+    return [*told, *what_happens(account)]
 
 
 @require_http_methods(["GET", "POST"])

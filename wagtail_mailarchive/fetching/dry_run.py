@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..archive.dates import showable
 from ..exceptions import (
+    ArchivedAlready,
+    ArchivedLongEnough,
     LeftByLimit,
     MailArchiveError,
     MailboxNotFound,
@@ -26,7 +30,7 @@ from ..exceptions import (
 )
 from ..mime.process import ParserProcess
 from ..models import LedgerEntry, MailAccount, Outcome, Presence
-from ..models.site_settings import effective_settings
+from ..models.account import AfterFetch
 from ..sources.base import RemoteMessage, Source
 from ..sources.deadline import Deadline
 from ..sources.open import open_source
@@ -41,6 +45,8 @@ LISTED = 200
 _SHOWN = 200  # characters of a subject or name
 _MEGABYTE = 1024 * 1024
 
+# What is treated on the server after a fetch.
+_TREATED = (Outcome.ARCHIVED, Outcome.DUPLICATE)
 # What the ledger has decided for good.
 _DECIDED = (Outcome.ARCHIVED, Outcome.DUPLICATE, Outcome.QUARANTINED, Outcome.ERASED)
 
@@ -49,10 +55,29 @@ class Fate(models.TextChoices):
     """What the next fetch would do with a message."""
 
     ARCHIVE = "archive", _("would be archived")
+    MARK_READ = AfterFetch.MARK_READ.value, _("would be marked as read")
+    MOVE = AfterFetch.MOVE.value, _("would be moved")
+    DELETE = AfterFetch.DELETE.value, _("would be deleted")
     KNOWN = "known", _("already here")
     EXCLUDED = "excluded", _("excluded")
     TOO_LARGE = "too_large", _("too large")
     WAITING = "waiting", _("waits for a later fetch")
+
+
+# What would be done on the server with what is archived.
+TREATMENTS = (Fate.MARK_READ, Fate.MOVE, Fate.DELETE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger knows of a message."""
+
+    outcome: str
+    presence: str
+    decided_at: datetime | None
+    treated: str
+    treated_at: datetime | None
+    is_wanted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +116,8 @@ class _Survey:
     """One look at all mailboxes of an account.
 
     Attributes:
-        listed: messages ready for JSON, those to be archived before the others.
+        listed: messages ready for JSON, those to be archived before the others, and those to be
+            treated on the server before what is left alone.
         missing: told of a mailbox that is not there; the others are looked at all the same.
     """
 
@@ -101,7 +127,8 @@ class _Survey:
         self._archived: list[dict[str, Any]] = []
         self._others: list[dict[str, Any]] = []
         self._account = account
-        self._largest = effective_settings().MAX_MESSAGE_SIZE
+        self._largest = account.largest_message()
+        self._before = timezone.now() - timedelta(days=account.after_fetch_days)
 
     @property
     def listed(self) -> list[dict[str, Any]]:
@@ -145,41 +172,59 @@ class _Survey:
     def _fates(
         self, source: Source, name: str
     ) -> Iterator[tuple[RemoteMessage, Fate, MailArchiveError | None]]:
-        for message, outcome, unfulfilled in self._messages(source, name):
-            if outcome in _DECIDED:
-                yield message, Fate.KNOWN, None
+        for message, known, unfulfilled in self._messages(source, name):
+            if known and known.outcome in _DECIDED:
+                yield message, *self._afterwards(known)
             elif unfulfilled is not None:
                 yield message, Fate.EXCLUDED, unfulfilled
-            elif message.size > self._largest:
+            elif message.size > self._largest and not (known and known.is_wanted):
                 yield message, Fate.TOO_LARGE, _too_large(message.size, self._largest)
             elif (most := self._account.message_limit) and self.counts[Fate.ARCHIVE] >= most:
                 yield message, Fate.WAITING, LeftByLimit(limit=most)
             else:
                 yield message, Fate.ARCHIVE, None
 
+    def _afterwards(self, known: _Known) -> tuple[Fate, MailArchiveError | None]:
+        """Return what would be done on the server with a message that is decided on, and why."""
+        account = self._account
+        is_done = known.treated == account.after_fetch and known.treated_at is not None
+        if account.after_fetch == AfterFetch.LEAVE or known.outcome not in _TREATED or is_done:
+            return Fate.KNOWN, None
+        is_pending = known.presence == Presence.REMOVAL_PENDING
+        if not is_pending and (known.decided_at is None or known.decided_at > self._before):
+            return Fate.KNOWN, None
+        days = account.after_fetch_days
+        reason = ArchivedLongEnough(days=days) if days else ArchivedAlready()
+        return Fate(account.after_fetch), reason
+
     def _messages(
         self, source: Source, name: str
-    ) -> Iterator[tuple[RemoteMessage, Outcome | None, MailArchiveError | None]]:
-        """Yield each message with the ledger's decision and the reason to exclude it, if any."""
+    ) -> Iterator[tuple[RemoteMessage, _Known | None, MailArchiveError | None]]:
+        """Yield each message with what the ledger knows and the reason to exclude it, if any."""
         uidvalidity = source.open_mailbox(name).uidvalidity
         rows = LedgerEntry.objects.filter(
             mailbox__account=self._account,
             mailbox__name=name,
             mailbox__server__in=["", self._account.server],
             uidvalidity=uidvalidity,
-            presence=Presence.PRESENT,
+            presence__in=[Presence.PRESENT, Presence.REMOVAL_PENDING],
         )
         if isinstance(source, Pop3Source):
-            yield from _in_maildrop(source, dict(rows.values_list("uidl", "outcome")))
+            yield from _in_maildrop(source, _known(rows, "uidl"))
             return
         chosen = [(each, _chosen(source, each)) for each in criteria(self._account, name)]
         for window in source.list_uids():
             within = rows.filter(uid__gte=window[0], uid__lte=window[-1])
-            known = dict(within.values_list("uid", "outcome"))
+            known = _known(within, "uid")
             for message in source.describe(window):
                 reasons = (each.reason for each, uids in chosen if message.uid not in uids)
-                outcome = known.get(message.uid)
-                yield message, Outcome(outcome) if outcome else None, next(reasons, None)
+                yield message, known.get(message.uid), next(reasons, None)
+
+
+def _known(rows: QuerySet[LedgerEntry], key: str) -> dict[Any, _Known]:
+    """Return `rows` by their field `key`."""
+    names = [each.name for each in fields(_Known)]
+    return {found[0]: _Known(*found[1:]) for found in rows.values_list(key, *names)}
 
 
 def _chosen(source: Source, criterion: Criterion) -> set[int]:
@@ -187,15 +232,14 @@ def _chosen(source: Source, criterion: Criterion) -> set[int]:
 
 
 def _in_maildrop(
-    source: Pop3Source, known: dict[str, str]
-) -> Iterator[tuple[RemoteMessage, Outcome | None, None]]:
+    source: Pop3Source, known: dict[str, _Known]
+) -> Iterator[tuple[RemoteMessage, _Known | None, None]]:
     """Yield the messages of a POP3 maildrop; they go by their numbers here."""
     listed = source.list_uidls()
     source.assign({each.number: each.number for each in listed})
     for each in listed:
-        outcome = known.get(each.uidl) if each.uidl else None
         message = RemoteMessage(uid=each.number, size=each.size, received_at=None)
-        yield message, Outcome(outcome) if outcome else None, None
+        yield message, known.get(each.uidl) if each.uidl else None, None
 
 
 def _too_large(size: int, limit: int) -> StaysForItsSize:
