@@ -38,13 +38,13 @@ def fetch(run_id: int) -> str:
     WorkerHeartbeat.beat()
     beaten = time.monotonic()
 
-    def after_batch(run: FetchRun) -> None:
+    def beat() -> None:
         nonlocal beaten
         if time.monotonic() - beaten > _BEAT_EVERY:
             WorkerHeartbeat.beat()
             beaten = time.monotonic()
 
-    verdict = runs.work_on(run_id, after_batch=after_batch)
+    verdict = runs.work_on(run_id, beat=beat)
     if verdict is runs.Verdict.CONTINUES:
         schedule.enqueue(FetchRun.objects.get(pk=run_id))
     return verdict.value

@@ -1,52 +1,78 @@
-"""What is in a mailbox, compared with the ledger: new rows wait, missing ones are gone."""
+"""What is in a mailbox, compared with the ledger: new rows wait, missing ones are gone.
+
+A UID says for good which message is meant, as long as the server keeps to RFC 3501. Where it gives
+a sign that it does not (UIDVALIDITY that was there before, a lower UIDNEXT, UIDs that had gone),
+size and date of arrival of what it lists are compared with what was read: what is another message
+now waits again.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from ..crossings import Crossing, cross
+from ..exceptions import (
+    ListingDisagrees,
+    MessageCameBack,
+    UidNextFell,
+    UidReused,
+    UidValidityChanged,
+)
 from ..models import LedgerEntry, Mailbox, Presence
 from ..sources.base import MailboxState, Source
-from .ahead import ahead, meanwhile
+from .ahead import ahead
+from .identity import AWAY, differing, set_aside
 from .lease import RENEW_EVERY, HeldLease
+from .under_way import UnderWay
 
 _log = logging.getLogger("wagtail_mailarchive.fetching")
 
 _ROWS_PER_STATEMENT = 5_000
+THERE = (Presence.PRESENT, Presence.REMOVAL_PENDING)
 # Mail may come and go between the count and the listing; hardly three times in a row.
 _ATTEMPTS = 3
 
 
-def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
+def update_ledger(under_way: UnderWay, source: Source, mailbox: Mailbox) -> MailboxState:
     """Open the mailbox and bring the ledger's presence up to date with it.
 
     While UIDVALIDITY, UIDNEXT and the number of messages are as at the last listing, nothing came
     and nothing went, and nothing is asked. If the server lists fewer or more messages than it
     counts, again and again, no message is taken to be gone, and its count stands, so that the
     ledger does not add up.
+
+    Raises:
+        Unwanted, LeaseLost, SourceError.
     """
-    state = open_mailbox(source, mailbox, lease)
+    state = open_mailbox(under_way, source, mailbox)
     if _is_unchanged(state, mailbox):
         return state
+    lease = under_way.lease
+    is_doubtful = _is_doubtful(state, mailbox)
+    if _fell(state, mailbox):
+        under_way.saw(UidNextFell(mailbox=mailbox.name))
     for _ in range(_ATTEMPTS):
         if mailbox.uidvalidity != state.uidvalidity:
             forget_uids(mailbox, state.uidvalidity, lease)
-        listed, gone = _list(source, state, mailbox, lease)
+            if mailbox.uidvalidity is not None:
+                under_way.saw(UidValidityChanged(mailbox=mailbox.name))
+        listed, gone = _list(under_way, source, state, mailbox, is_doubtful=is_doubtful)
         if listed == state.exists:
             break
-        counted = open_mailbox(source, mailbox, lease)
+        counted = open_mailbox(under_way, source, mailbox)
         agrees = counted.uidvalidity == state.uidvalidity and counted.exists == listed
         state = counted
         if agrees:
             break
     else:
+        under_way.saw(ListingDisagrees(mailbox=mailbox.name, listed=listed, counted=state.exists))
         _log.warning(
             "Mailbox %s: the server lists %s messages and counts %s",
             mailbox.pk,
@@ -60,54 +86,92 @@ def update_ledger(source: Source, mailbox: Mailbox, lease: HeldLease) -> Mailbox
     return state
 
 
-def open_mailbox(source: Source, mailbox: Mailbox, lease: HeldLease) -> MailboxState:
-    state = meanwhile(
-        lambda: source.open_mailbox(mailbox.name),
-        idle=lease.renew,
-        every=RENEW_EVERY,
-        wake=source.interrupt,
-    )
+def open_mailbox(under_way: UnderWay, source: Source, mailbox: Mailbox) -> MailboxState:
+    state = under_way.ask(source, lambda: source.open_mailbox(mailbox.name))
     cross(Crossing.MAILBOX_OPENED)
     return state
 
 
 def _list(
-    source: Source, state: MailboxState, mailbox: Mailbox, lease: HeldLease
+    under_way: UnderWay, source: Source, state: MailboxState, mailbox: Mailbox, *, is_doubtful: bool
 ) -> tuple[int, list[int]]:
-    """Record what is listed; return how many that is, and the UIDs known that are not."""
+    """Record what is listed; return how many that is, and the UIDs known that are not.
+
+    Args:
+        is_doubtful: whether all that is known is to be compared.
+    """
+    lease = under_way.lease
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     listed, last = 0, 0
     gone: list[int] = []
-    windows = ahead(source.list_uids(), idle=lease.renew, every=RENEW_EVERY, wake=source.interrupt)
+    back: list[int] = []
+    doubtful: list[int] = []
+    windows = ahead(
+        source.list_uids(), idle=under_way.wait, every=RENEW_EVERY, wake=source.interrupt
+    )
     # In a thread, so that the lease can be renewed while a slow server counts.
     with closing(windows):
         for window in windows:
+            if listed:
+                under_way.wait()
             cross(Crossing.LISTED)
             known = dict(
                 entries.filter(uid__gt=last, uid__lte=window[-1]).values_list("uid", "presence")
             )
-            gone += _record_window(mailbox, state.uidvalidity, entries, known, window, lease)
+            gone += _record_window(mailbox, state.uidvalidity, known, window, lease)
             cross(Crossing.NEW_ROWS_NOTED)
+            back += [uid for uid in window if known.get(uid) in AWAY]
+            if is_doubtful:
+                doubtful += [uid for uid in window if uid in known]
             listed += len(window)
             last = window[-1]
-    beyond = entries.filter(uid__gt=last, presence=Presence.PRESENT)
+    if back:
+        under_way.saw(MessageCameBack(mailbox=mailbox.name, number=len(back)))
+    # Before anything is taken to be back: if this ends here, the next fetch looks again.
+    if others := differing(under_way, source, entries, doubtful if is_doubtful else back):
+        under_way.saw(UidReused(mailbox=mailbox.name, number=len(others)))
+        set_aside(mailbox, state.uidvalidity, others, lease)
+    _bring_back(entries, back, lease)
+    beyond = entries.filter(uid__gt=last, presence__in=THERE)
     return listed, [*gone, *beyond.values_list("uid", flat=True)]
 
 
 def note_listing(
     mailbox: Mailbox, state: MailboxState, lease: HeldLease, *, gone: Sequence[int]
 ) -> None:
-    """Keep what the server counts, and that the UIDs `gone` are not there any more."""
+    """Keep what the server counts, and that the UIDs `gone` are not there any more.
+
+    Those whose removal was begun were removed by us: a worker died between doing and noting it.
+    """
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
     with transaction.atomic():
         lease.renew()
-        _mark(entries, gone, Presence.PRESENT, Presence.GONE)
+        removed = When(presence=Presence.REMOVAL_PENDING, then=Value(Presence.REMOVED))
+        away = Case(removed, default=Value(Presence.GONE))
+        for some in _portions(gone):
+            entries.filter(uid__in=some, presence__in=THERE).update(presence=away)
         mailbox.uidvalidity = state.uidvalidity
         mailbox.uidnext = state.uidnext
         mailbox.exists = state.exists
         mailbox.listed_at = timezone.now()
         mailbox.save(update_fields=["uidvalidity", "uidnext", "exists", "listed_at"])
     cross(Crossing.LISTING_NOTED)
+
+
+def _fell(state: MailboxState, mailbox: Mailbox) -> bool:
+    """Whether UIDNEXT is lower than it was under the same UIDVALIDITY."""
+    return (
+        state.uidnext is not None
+        and mailbox.uidnext is not None
+        and mailbox.uidvalidity == state.uidvalidity
+        and state.uidnext < mailbox.uidnext
+    )
+
+
+def _is_doubtful(state: MailboxState, mailbox: Mailbox) -> bool:
+    """Whether UIDs that are known may name other messages now."""
+    was_forgotten = state.uidnext is not None and mailbox.uidnext is None
+    return was_forgotten or _fell(state, mailbox)
 
 
 def _is_unchanged(state: MailboxState, mailbox: Mailbox) -> bool:
@@ -127,13 +191,12 @@ def forget_uids(mailbox: Mailbox, uidvalidity: int, lease: HeldLease) -> None:
     with transaction.atomic():
         lease.renew()
         old = LedgerEntry.objects.filter(mailbox=mailbox).exclude(uidvalidity=uidvalidity)
-        old.filter(presence=Presence.PRESENT).update(presence=Presence.GONE)
+        old.filter(presence__in=THERE).update(presence=Presence.GONE)
 
 
 def _record_window(
     mailbox: Mailbox,
     uidvalidity: int,
-    entries: QuerySet[LedgerEntry],
     known: dict[int, str],
     window: Sequence[int],
     lease: HeldLease,
@@ -141,8 +204,7 @@ def _record_window(
     """Record the messages listed in one window; return the UIDs present that it lacks."""
     there = set(window)
     new = [uid for uid in window if uid not in known]
-    back = [uid for uid, presence in known.items() if presence == Presence.GONE and uid in there]
-    if new or back:
+    if new:
         with transaction.atomic():
             lease.renew()
             LedgerEntry.objects.bulk_create(
@@ -150,15 +212,21 @@ def _record_window(
                 ignore_conflicts=True,
                 batch_size=_ROWS_PER_STATEMENT,
             )
-            _mark(entries, back, Presence.GONE, Presence.PRESENT)
-    return [
-        uid for uid, presence in known.items() if presence == Presence.PRESENT and uid not in there
-    ]
+    return [uid for uid, presence in known.items() if presence in THERE and uid not in there]
 
 
-def _mark(
-    entries: QuerySet[LedgerEntry], uids: Sequence[int], before: Presence, after: Presence
-) -> None:
-    for start in range(0, len(uids), _ROWS_PER_STATEMENT):
-        some = uids[start : start + _ROWS_PER_STATEMENT]
-        entries.filter(uid__in=some, presence=before).update(presence=after)
+def _bring_back(entries: QuerySet[LedgerEntry], uids: Sequence[int], lease: HeldLease) -> None:
+    """Note that `uids` are there again, also those that we removed as the server said."""
+    if not uids:
+        return
+    with transaction.atomic():
+        lease.renew()
+        for some in _portions(uids):
+            entries.filter(uid__in=some, presence__in=AWAY).update(presence=Presence.PRESENT)
+
+
+def _portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (
+        uids[start : start + _ROWS_PER_STATEMENT]
+        for start in range(0, len(uids), _ROWS_PER_STATEMENT)
+    )

@@ -11,16 +11,18 @@ import logging
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from ..archive.writer import Incoming
 from ..crossings import Crossing, cross
+from ..exceptions import ListingDisagrees, MessageCameBack, UidlMissing
 from ..models import LedgerEntry, Mailbox, Presence
 from ..sources.base import MailboxState
 from ..sources.pop3 import Pop3Source
-from .ahead import meanwhile
-from .lease import RENEW_EVERY, HeldLease
-from .listing import forget_uids, note_listing, open_mailbox
+from .identity import AWAY
+from .lease import HeldLease
+from .listing import THERE, forget_uids, note_listing, open_mailbox
+from .under_way import UnderWay
 
 _log = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -29,18 +31,15 @@ _ROWS_PER_TRANSACTION = 20_000
 _UNNAMED = "unnamed "  # no unique-id has a space in it
 
 
-def update_ledger(
-    source: Pop3Source, mailbox: Mailbox, lease: HeldLease, *, run_id: int
-) -> MailboxState:
+def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> MailboxState:
     """Open the maildrop and bring the ledger's presence up to date with it.
 
     A unique-id that was gone and is back names a new message here: servers that count them use
     them again. If it is the old one after all, its bytes say so.
     """
-    state = open_mailbox(source, mailbox, lease)
-    listed = meanwhile(
-        source.list_uidls, idle=lease.renew, every=RENEW_EVERY, wake=source.interrupt
-    )
+    lease, run_id = under_way.lease, under_way.run.pk
+    state = open_mailbox(under_way, source, mailbox)
+    listed = under_way.ask(source, source.list_uidls)
     cross(Crossing.LISTED)
     # A message without a unique-id goes by number and size for the time of one run, so that the
     # next task goes on where this one ends.
@@ -48,9 +47,13 @@ def update_ledger(
     if mailbox.uidvalidity != state.uidvalidity:
         forget_uids(mailbox, state.uidvalidity, lease)
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=state.uidvalidity)
-    known = dict(entries.filter(presence=Presence.PRESENT).values_list("uidl", "uid"))
+    known = dict(entries.filter(presence__in=THERE).values_list("uidl", "uid"))
     first = (entries.aggregate(last=Max("uid"))["last"] or 0) + 1
     new = [name for name in names if name not in known]
+    if unnamed := sum(not each.is_named for each in listed):
+        under_way.saw(UidlMissing(number=unnamed))
+    if back := _returned(entries, new):
+        under_way.saw(MessageCameBack(mailbox=mailbox.name, number=back))
     added = list(enumerate(new, start=first))
     # In portions, each good by itself: a maildrop may hold a million messages, and neither memory
     # nor the lease, nor others who wait for SQLite's write lock, bear all of them at once.
@@ -69,6 +72,9 @@ def update_ledger(
     source.assign({uids[name]: each.number for name, each in names.items()})
     gone = [uid for name, uid in known.items() if name not in names]
     if len(listed) != state.exists:
+        under_way.saw(
+            ListingDisagrees(mailbox=mailbox.name, listed=len(listed), counted=state.exists)
+        )
         _log.warning(
             "Mailbox %s: the server lists %s messages and counts %s",
             mailbox.pk,
@@ -88,11 +94,12 @@ def take_up_again(
     """Return those of `incoming` that are in the ledger under a name that is gone.
 
     Their rows go on under the new name, and the ledger does not grow although the names change.
-    To be called in a transaction.
+    So does the row of one that the server said it removed and has all the same: it is not removed
+    again and again. To be called in a transaction.
     """
     entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=uidvalidity)
     digests = [each.original.sha256 for each in incoming]
-    gone = entries.filter(presence=Presence.GONE, original__sha256__in=digests)
+    gone = entries.filter(presence__in=AWAY, original__sha256__in=digests)
     former: dict[str, list[LedgerEntry]] = {}
     gone = gone.select_related("original").only("original", "original__sha256")
     for row in gone.order_by("-uid"):
@@ -111,6 +118,17 @@ def take_up_again(
         row.presence = Presence.PRESENT
     LedgerEntry.objects.bulk_update([row for _, row in found], ["uidl", "presence"])
     return [each for each, _ in found]
+
+
+def _returned(entries: QuerySet[LedgerEntry], new: Sequence[str]) -> int:
+    """Return how many of the names `new` were those of messages that had gone."""
+    away = entries.filter(presence__in=AWAY)
+    if not new or not away.exists():
+        return 0
+    return sum(
+        away.filter(uidl__in=new[start : start + _ROWS_PER_STATEMENT]).count()
+        for start in range(0, len(new), _ROWS_PER_STATEMENT)
+    )
 
 
 def _forget_unread(

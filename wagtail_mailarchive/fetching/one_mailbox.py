@@ -13,7 +13,7 @@ from contextlib import closing
 
 from ..archive.writer import Incoming, Writer
 from ..crossings import Crossing, cross
-from ..exceptions import MessageNotGiven, ServerBusy, SourceError
+from ..exceptions import MessageNotGiven, ServerBusy, SourceError, UidlChanged
 from ..mime.process import ParserProcess
 from ..models import FetchRun, Mailbox, Outcome
 from ..sources.base import Source
@@ -77,15 +77,14 @@ class OneMailbox:
     def _list(self) -> None:
         under_way, source, mailbox = self._under_way, self._source, self._mailbox
         if isinstance(source, Pop3Source):
-            run_id = under_way.run.pk
-            state = maildrop.update_ledger(source, mailbox, under_way.lease, run_id=run_id)
+            state = maildrop.update_ledger(under_way, source, mailbox)
         else:
-            state = listing.update_ledger(source, mailbox, under_way.lease)
+            state = listing.update_ledger(under_way, source, mailbox)
         self._uidvalidity = state.uidvalidity
         with under_way.fenced():
             wait_again(mailbox, self._uidvalidity, limit=under_way.largest)
         wanted = criteria(under_way.account, mailbox.name)
-        excluded = select(source, mailbox, self._uidvalidity, wanted, under_way.lease)
+        excluded = select(under_way, source, mailbox, self._uidvalidity, wanted)
         if excluded:
             with under_way.fenced():
                 under_way.count(Counter({Outcome.EXCLUDED: excluded}), 0)
@@ -109,7 +108,7 @@ class OneMailbox:
             alone=todo.alone,
             wanted=todo.wanted,
             max_size=under_way.largest,
-            renew=under_way.lease.renew,
+            renew=under_way.wait,
             is_over=under_way.is_over,
         )
         writer = Writer(
@@ -154,12 +153,14 @@ class OneMailbox:
         """Return what the ledger does not know under another name."""
         if not isinstance(self._source, Pop3Source) or not incoming:
             return incoming
-        with self._under_way.fenced():
+        under_way = self._under_way
+        with under_way.fenced():
             known = maildrop.take_up_again(self._mailbox, self._uidvalidity, incoming)
             if not known:
                 return incoming
             size = sum(each.original.size for each in known)
-            self._under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+            under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+        under_way.saw(UidlChanged(number=len(known)))
         uids = {each.uid for each in known}
         return [each for each in incoming if each.uid not in uids]
 
@@ -172,6 +173,7 @@ class OneMailbox:
         if isinstance(failed.error, ServerBusy):
             # No message is to blame, and asking on would make it worse.
             raise failed.error from None
+        self._under_way.saw(failed.error)
         self._note(failed.uids, failed.error, alone=failed.alone)
         if failed.alone:
             self._under_way.failures += 1

@@ -12,15 +12,25 @@ from collections.abc import Callable
 from enum import Enum
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from wagtail.log_actions import log
 
 from ..crossings import Crossing, cross
-from ..exceptions import LeaseLost, MailArchiveError, TokenRejected, UnexpectedFetchError
-from ..models import FetchRun, MailAccount, RunStatus
+from ..exceptions import (
+    LeaseLost,
+    MailArchiveError,
+    ParserUnavailable,
+    StorageError,
+    TokenRejected,
+    UnexpectedFetchError,
+)
+from ..models import FetchRun, LedgerEntry, MailAccount, Presence, RunStatus
 from ..models.run import ACTIVE
 from ..sources.deadline import Deadline
 from . import lease as leases
+from .anomalies import note_anomaly
 from .health import note_end
 from .lease import HeldLease
 from .mailboxes import Pass
@@ -50,6 +60,7 @@ def work_on(
     *,
     seconds: float = TASK_SECONDS,
     after_batch: Callable[[FetchRun], None] = lambda run: None,
+    beat: Callable[[], None] = lambda: None,
 ) -> Verdict:
     """Work on a queued or interrupted run for at most `seconds`, and what is under way then.
 
@@ -58,8 +69,14 @@ def work_on(
 
     Args:
         after_batch: called with the run after each commit.
+        beat: called then and now and then while a server keeps us waiting.
     """
-    run = FetchRun.objects.filter(pk=run_id, status__in=ACTIVE).select_related("account").first()
+    # In the same query, because most accounts leave all mail on the server and pay nothing for it.
+    pending = LedgerEntry.objects.filter(
+        mailbox__account=OuterRef("account"), presence=Presence.REMOVAL_PENDING
+    )
+    runs = FetchRun.objects.filter(pk=run_id, status__in=ACTIVE).select_related("account")
+    run = runs.annotate(has_pending=Exists(pending)).first()
     if run is None:
         return Verdict.FINISHED
     account = run.account
@@ -71,9 +88,12 @@ def work_on(
         return Verdict.BUSY
     try:
         cross(Crossing.LEASE_TAKEN)
-        return _work(run, account, held, seconds, after_batch)
-    except LeaseLost:
+        return _work(
+            run, account, held, seconds, after_batch, beat, has_pending=run.has_pending
+        )
+    except LeaseLost as error:
         # Or the account was deleted, and its lease with it.
+        note_anomaly(run, error)
         stop_orphans()
         if not FetchRun.objects.filter(pk=run.pk, status__in=ACTIVE).exists():
             return Verdict.FINISHED
@@ -90,6 +110,9 @@ def _work(
     held: HeldLease,
     seconds: float,
     after_batch: Callable[[FetchRun], None],
+    beat: Callable[[], None],
+    *,
+    has_pending: bool,
 ) -> Verdict:
     """Do the work and note in the run how it ended.
 
@@ -101,7 +124,10 @@ def _work(
             return Verdict.FINISHED
         cross(Crossing.RUN_BEGUN)
         until = Deadline(seconds + GRACE_SECONDS)
-        Pass(UnderWay(run, account, held, seconds, until, after_batch)).work()
+        under_way = UnderWay(
+            run, account, held, seconds, until, after_batch, beat, has_pending=has_pending
+        )
+        Pass(under_way).work()
     except LeaseLost:
         raise
     except TimeIsUp:
@@ -114,9 +140,13 @@ def _work(
         logger.warning("Run %s of account %s failed: %s", run.pk, account.pk, error)
         if isinstance(error, TokenRejected):
             renew_next_time(account)
+        if isinstance(error, (StorageError, ParserUnavailable)):
+            note_anomaly(run, error)
         _fail(run, account, held, error)
     except Exception:
-        _fail(run, account, held, UnexpectedFetchError(account=account.name))
+        unexpected = UnexpectedFetchError(account=account.name)
+        note_anomaly(run, unexpected)
+        _fail(run, account, held, unexpected)
         raise
     else:
         _succeed(run, account, held)
@@ -166,6 +196,7 @@ def _end(
     if status == RunStatus.SUCCEEDED:
         # After another end not every mailbox was listed, so nothing has to add up.
         values["adds_up"] = counted.adds_up
+        values["fetched_at"] = Coalesce("fetched_at", timezone.now())
     with transaction.atomic():
         _note(
             run,

@@ -21,6 +21,7 @@ from ..sources.base import Selected, Source
 from .ahead import ahead
 from .choice import is_gmails
 from .lease import RENEW_EVERY, HeldLease
+from .under_way import UnderWay
 
 _ROWS_PER_STATEMENT = 5_000
 _REASONS = (AlreadyRead.__name__, BeforeDate.__name__, UnsentDraft.__name__)
@@ -62,11 +63,11 @@ def criteria(account: MailAccount, mailbox_name: str) -> list[Criterion]:
 
 
 def select(
+    under_way: UnderWay,
     source: Source,
     mailbox: Mailbox,
     uidvalidity: int,
     wanted: Sequence[Criterion],
-    lease: HeldLease,
 ) -> int:
     """Bring the ledger's decisions on what is excluded up to date; return how many are new.
 
@@ -76,10 +77,9 @@ def select(
     rows = LedgerEntry.objects.filter(
         mailbox=mailbox, uidvalidity=uidvalidity, presence=Presence.PRESENT
     )
-    with transaction.atomic():
-        lease.renew()
+    with under_way.fenced():
         _reconsider(rows, [each.reason for each in wanted])
-    return sum(_apply(source, rows, each, lease) for each in wanted)
+    return sum(_apply(under_way, source, rows, each) for each in wanted)
 
 
 def _reconsider(rows: QuerySet[LedgerEntry], standing: Iterable[MailArchiveError]) -> None:
@@ -91,9 +91,9 @@ def _reconsider(rows: QuerySet[LedgerEntry], standing: Iterable[MailArchiveError
 
 
 def _apply(
-    source: Source, rows: QuerySet[LedgerEntry], criterion: Criterion, lease: HeldLease
+    under_way: UnderWay, source: Source, rows: QuerySet[LedgerEntry], criterion: Criterion
 ) -> int:
-    reason = criterion.reason
+    lease, reason = under_way.lease, criterion.reason
     undecided = Q(outcome=Outcome.WAITING)
     if not criterion.is_fixed:
         undecided |= Q(outcome=Outcome.EXCLUDED, reason_code=reason.code)
@@ -103,7 +103,7 @@ def _apply(
     number, last = 0, 0
     windows = ahead(
         source.select_uids(criterion.selected),
-        idle=lease.renew,
+        idle=under_way.wait,
         every=RENEW_EVERY,
         wake=source.interrupt,
     )

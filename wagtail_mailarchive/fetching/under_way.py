@@ -12,11 +12,14 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
+from ..exceptions import LeaseLost, MailArchiveError
 from ..models import FetchRun, MailAccount, Outcome
-from ..models.site_settings import effective_settings, is_on
+from ..models.site_settings import is_on
 from ..sources.base import Source
 from ..sources.deadline import Deadline
+from ..sources.session import Session
 from .ahead import meanwhile
+from .anomalies import note_anomaly
 from .lease import RENEW_EVERY, HeldLease
 
 T = TypeVar("T")
@@ -45,6 +48,7 @@ class UnderWay:
     Attributes:
         until: when the connection ends whatever it is doing.
         largest: bytes of one message that is read.
+        has_pending: whether messages were about to be removed from the server when the task began.
         failures: messages in a row at which the server failed, each asked for alone.
     """
 
@@ -56,20 +60,26 @@ class UnderWay:
         seconds: float,
         until: Deadline,
         after_batch: Callable[[FetchRun], None],
+        beat: Callable[[], None] = lambda: None,
+        *,
+        has_pending: bool = False,
     ) -> None:
         """
         Args:
             seconds: after which nothing more is begun.
             after_batch: called with the run after each commit.
+            beat: called now and then, so that a worker can say that it is alive.
         """
         self.run = run
         self.account = account
         self.lease = lease
         self.until = until
-        self.largest = effective_settings().MAX_MESSAGE_SIZE
+        self.largest = account.largest_message()
+        self.has_pending = has_pending
         self.failures = 0
         self._end = time.monotonic() + seconds
         self._after_batch = after_batch
+        self._beat = beat
 
     def is_over(self) -> bool:
         """Whether nothing more is to be begun."""
@@ -90,7 +100,22 @@ class UnderWay:
             Unwanted.
         """
         self._after_batch(self.run)
+        self._beat()
         self.go_on()
+
+    def wait(self) -> None:
+        """Keep the account while a server takes its time, if that is wanted.
+
+        Raises:
+            LeaseLost, Unwanted.
+        """
+        self.lease.renew()
+        self._beat()
+        self.go_on()
+
+    def saw(self, error: MailArchiveError) -> None:
+        """Have the run remove nothing, because of `error`."""
+        note_anomaly(self.run, error)
 
     @contextmanager
     def fenced(self) -> Iterator[None]:
@@ -104,8 +129,22 @@ class UnderWay:
             yield
 
     def ask(self, source: Source, question: Callable[[], T]) -> T:
-        """Return what `source` answers; the lease is kept while it takes its time."""
-        return meanwhile(question, idle=self.lease.renew, every=RENEW_EVERY, wake=source.interrupt)
+        """Return what `source` answers; the account is kept while it takes its time."""
+        return meanwhile(question, idle=self.wait, every=RENEW_EVERY, wake=source.interrupt)
+
+    def change(self, source: Session, change: Callable[[], None]) -> None:
+        """Have `source` change something on the server while the account is surely ours.
+
+        It is not begun with less of the lease left than it may take, and once begun nothing but
+        the loss of the lease ends it early: broken off, nobody would know what it did.
+
+        Raises:
+            LeaseLost.
+        """
+        self.lease.renew()
+        if self.lease.remaining() < source.change_seconds:
+            raise LeaseLost(account=self.account.name)
+        meanwhile(change, idle=self.lease.renew, every=RENEW_EVERY, wake=source.interrupt)
 
     def note(self, **values: object) -> None:
         """Change the run."""

@@ -34,7 +34,8 @@ class LedgerEntry(models.Model):
 
     Attributes:
         uidl: what a POP3 server calls it (RFC 1939 section 7), "" elsewhere. There `uid` is a
-            number of our own, and `uidvalidity` is 0.
+            number of our own, and `uidvalidity` is 0. Once a server has given a UID to another
+            message, the row of the first has a negative one of our own.
         size: RFC822.SIZE as the server claimed, in bytes; null until asked.
         message: the page that holds it; for a duplicate, the page of its first copy.
         original: set as soon as the bytes are here, so also for quarantined messages.

@@ -1,0 +1,74 @@
+"""Whether a UID still names the message that was read under it.
+
+Two messages of one mailbox that have the same size and came in the same second are hardly ever
+given each other's number. Where they are, removal is still safe: it compares all bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from ..archive.dates import showable
+from ..models import LedgerEntry, Mailbox, Outcome, Presence
+from ..sources.base import RemoteMessage, Source
+from .lease import HeldLease
+from .under_way import UnderWay
+
+_DESCRIBED = 5_000  # sizes asked for at once
+
+AWAY = (Presence.GONE, Presence.REMOVED)
+
+# Size and date of a message as they were when it was read.
+Read = tuple[int | None, datetime | None]
+
+
+def is_same(read: Read, now: RemoteMessage) -> bool:
+    """Whether size and date of arrival are as they were; what was never known is no difference."""
+    size, received_at = read
+    if received_at is not None and received_at != showable(now.received_at):
+        return False
+    return size is None or size == now.size
+
+
+def differing(
+    under_way: UnderWay, source: Source, entries: QuerySet[LedgerEntry], uids: Sequence[int]
+) -> list[int]:
+    """Return those of `uids` that name another message than the one in `entries`."""
+    found: list[int] = []
+    for start in range(0, len(uids), _DESCRIBED):
+        some = uids[start : start + _DESCRIBED]
+        # Of what waits nothing was read, so it cannot have become another message.
+        rows = entries.filter(uid__in=some).exclude(outcome=Outcome.WAITING)
+        known = {
+            uid: (size, received_at)
+            for uid, size, received_at in rows.values_list("uid", "size", "received_at")
+        }
+        if not known:
+            continue
+        asked = sorted(known)
+        described = under_way.ask(source, lambda asked=asked: source.describe(asked))  # type: ignore[misc]
+        found += [each.uid for each in described if not is_same(known[each.uid], each)]
+    return found
+
+
+def set_aside(mailbox: Mailbox, uidvalidity: int, uids: Sequence[int], lease: HeldLease) -> None:
+    """Have `uids` fetched as the messages that they are now.
+
+    The rows of those that they were stay, with all that is known of them, under negative numbers
+    that no server gives.
+    """
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=uidvalidity)
+    with transaction.atomic():
+        lease.renew()
+        for start in range(0, len(uids), _DESCRIBED):
+            rows = entries.filter(uid__in=uids[start : start + _DESCRIBED])
+            rows.exclude(presence__in=AWAY).update(presence=Presence.GONE)
+            rows.update(uid=F("pk") * -1)
+        LedgerEntry.objects.bulk_create(
+            [LedgerEntry(mailbox=mailbox, uidvalidity=uidvalidity, uid=uid) for uid in uids],
+            batch_size=_DESCRIBED,
+        )
