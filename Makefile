@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench matrix package clean
+.PHONY: help venv demo test faults lint bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -30,6 +30,10 @@ test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and Postgr
 	@echo "The rooms that write and search, on PostgreSQL:"
 	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/fetching tests/models \
 		tests/reading/test_folder_page.py tests/admin/test_explorer.py
+
+faults: $(VENV)/.ready-dev ## Stop the fetch at every step there is, in every way (takes long)
+	@scripts/servers.sh
+	@$(RUN) -m tests.faults -q -n auto $(FAULTS_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations
 	@$(RUN) -m ruff check $(SOURCES)
