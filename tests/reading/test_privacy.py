@@ -15,8 +15,8 @@ from tests import factories
 from tests.reading import mail
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, MessageText
 from wagtail_mailarchive.models.message_text import scope_of
+from wagtail_mailarchive.models.privacy import refused_restrictions
 from wagtail_mailarchive.reading.inline_images import InlineImageAddresses
-from wagtail_mailarchive.reading.privacy import refused_restrictions
 
 pytestmark = pytest.mark.django_db
 

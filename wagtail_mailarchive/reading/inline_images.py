@@ -19,7 +19,8 @@ from ..archive import originals
 from ..exceptions import StorageError
 from ..mime.decode import decode_body
 from ..models import EmailMessagePage
-from .privacy import may_read, passed_passwords
+from ..models.privacy import passed_passwords
+from .privacy import may_read
 
 logger = logging.getLogger(__name__)
 

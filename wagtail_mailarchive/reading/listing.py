@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from ..archive import month_counts, search
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
-from .privacy import readable, unlisted
+from ..models.privacy import readable
+from .privacy import unlisted
 
 PAGE_SIZE = 50
 # Ids in one question; databases bound the number of parameters.

@@ -12,45 +12,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from wagtail.models import PageViewRestriction
 
 from ..models import EmailMessagePage
-
-_SESSION_KEY = PageViewRestriction.passed_view_restrictions_session_key
-
-
-def passed_passwords(request: HttpRequest) -> list[int]:
-    """Return ids of the password restrictions that this session has passed."""
-    return list(request.session.get(_SESSION_KEY, []))
-
-
-def refused_restrictions(request: HttpRequest) -> QuerySet[PageViewRestriction]:
-    """Return the site's restrictions that `request` does not pass.
-
-    This is `accept_request` as one question to the database, so that a list asks once and not
-    once per restriction; a test holds both to the same answers.
-    """
-    kinds = PageViewRestriction
-    refused = Q(restriction_type=kinds.PASSWORD) & ~Q(pk__in=passed_passwords(request))
-    if not request.user.is_authenticated:
-        refused |= Q(restriction_type=kinds.LOGIN)
-    if not request.user.is_superuser:
-        passed = kinds.objects.filter(
-            restriction_type=kinds.GROUPS, groups__in=request.user.groups.values("pk")
-        )
-        refused |= Q(restriction_type=kinds.GROUPS) & ~Q(pk__in=passed.values("pk"))
-    restrictions: QuerySet[PageViewRestriction] = kinds.objects.filter(refused)
-    return restrictions
-
-
-def readable(
-    messages: QuerySet[EmailMessagePage], request: HttpRequest
-) -> QuerySet[EmailMessagePage]:
-    """Return those of a readable folder's `messages` that `request` may read, too."""
-    hidden = refused_restrictions(request).values("page_id")
-    return messages.filter(live=True).exclude(pk__in=hidden)
+from ..models.privacy import SESSION_KEY, refused_restrictions
 
 
 def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
@@ -78,7 +44,7 @@ def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[in
     # Wagtail's own rule decides, over what it looks at in a request.
     request: Any = HttpRequest()
     request.user = user
-    request.session = {_SESSION_KEY: list(passed)}
+    request.session = {SESSION_KEY: list(passed)}
     if not message.is_reachable():
         return False
     return all(each.accept_request(request) for each in message.get_view_restrictions())

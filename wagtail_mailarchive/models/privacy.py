@@ -1,0 +1,65 @@
+"""Who may read which folder and message as a page: Wagtail's privacy, asked of the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from wagtail.models import Page, PageViewRestriction
+
+if TYPE_CHECKING:
+    from .message import EmailMessagePage
+
+SESSION_KEY = PageViewRestriction.passed_view_restrictions_session_key
+
+
+def passed_passwords(request: HttpRequest) -> list[int]:
+    """Return ids of the password restrictions that this session has passed."""
+    return list(request.session.get(SESSION_KEY, []))
+
+
+def refused_restrictions(request: HttpRequest) -> QuerySet[PageViewRestriction]:
+    """Return the site's restrictions that `request` does not pass.
+
+    This is `accept_request` as one question to the database, so that a list asks once and not
+    once per restriction; a test holds both to the same answers.
+    """
+    kinds = PageViewRestriction
+    refused = Q(restriction_type=kinds.PASSWORD) & ~Q(pk__in=passed_passwords(request))
+    if not request.user.is_authenticated:
+        refused |= Q(restriction_type=kinds.LOGIN)
+    if not request.user.is_superuser:
+        passed = kinds.objects.filter(
+            restriction_type=kinds.GROUPS, groups__in=request.user.groups.values("pk")
+        )
+        refused |= Q(restriction_type=kinds.GROUPS) & ~Q(pk__in=passed.values("pk"))
+    restrictions: QuerySet[PageViewRestriction] = kinds.objects.filter(refused)
+    return restrictions
+
+
+def readable(
+    messages: QuerySet[EmailMessagePage], request: HttpRequest
+) -> QuerySet[EmailMessagePage]:
+    """Return those of readable folders' `messages` that `request` may read, too."""
+    hidden = refused_restrictions(request).values("page_id")
+    return messages.filter(live=True).exclude(pk__in=hidden)
+
+
+def readable_folders(request: HttpRequest) -> set[int]:
+    """Return the keys of the folders that `request` may read as pages (three queries).
+
+    Published with all pages above, and behind no restriction that `request` does not pass.
+    """
+    from .folder import EmailFolderPage
+
+    folders = dict(EmailFolderPage.objects.filter(live=True).values_list("pk", "path"))
+    above = {key: _with_ancestors(path) for key, path in folders.items()}
+    every = {path for paths in above.values() for path in paths}
+    closed = set(refused_restrictions(request).values_list("page__path", flat=True))
+    closed |= set(Page.objects.filter(live=False, path__in=every).values_list("path", flat=True))
+    return {key for key, paths in above.items() if not paths & closed}
+
+
+def _with_ancestors(path: str) -> set[str]:
+    return {path[:end] for end in range(Page.steplen, len(path) + 1, Page.steplen)}
