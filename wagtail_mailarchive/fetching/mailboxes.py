@@ -43,20 +43,16 @@ class Pass:
             TimeIsUp, Unwanted, MailArchiveError: what was committed stays.
         """
         self._under_way.go_on()
-        if self._under_way.run.fetched_at is not None:
-            # A task before this one has fetched everything.
-            self._connect(self._treat_alone)
-            return
         with ParserProcess() as parser:
             while self._todo is None or self._todo:
                 # More than one connection only where the server fails at messages.
-                self._connect(partial(self._work_through, parser=parser))
+                self._connect(parser)
         if self._problem is not None:
             # Said only now: the account's other mailboxes do not suffer for it.
             raise self._problem
 
-    def _connect(self, work: Callable[[Connection], None]) -> None:
-        """Do `work` over a connection, until all is done or it is of no use any more."""
+    def _connect(self, parser: ParserProcess) -> None:
+        """Work on mailboxes until none is left or the connection is of no use any more."""
         account = self._under_way.account
         is_over = False
         with open_source(
@@ -64,12 +60,10 @@ class Pass:
             account.protocol,
             until=self._under_way.until,
             largest=max(self._under_way.largest, LARGEST_WANTED),
-            # Where mail is left alone, nothing that goes wrong here can change it.
-            may_change=is_wanted(self._under_way),
         ) as source:
             cross(Crossing.CONNECTED)
             try:
-                work(source)
+                self._work_through(source, parser)
             except TimeIsUp:
                 # Nothing failed, and all that was read is committed. So the connection ends in
                 # peace, which some POP3 servers take for "delete what was read".
@@ -78,10 +72,7 @@ class Pass:
         if is_over:
             raise TimeIsUp
 
-    def _treat_alone(self, source: Connection) -> None:
-        Afterwards(self._under_way, source, is_listed=False).work()
-
-    def _work_through(self, source: Connection, parser: ParserProcess) -> None:
+    def _work_through(self, source: Source, parser: ParserProcess) -> None:
         if self._todo is None:
             note_certificate(self._under_way.account.pk, source.certificate_expires_at)
             self._todo = self._choose(source)
@@ -106,8 +97,6 @@ class Pass:
             cross(Crossing.MAILBOX_FINISHED)
             self._failures = 0
             self._next(self._todo)
-        if self._problem is None and is_wanted(self._under_way):
-            Afterwards(self._under_way, source, is_listed=True).work()
 
     def _next(self, todo: deque[str]) -> None:
         """Go on to the next mailbox, if there is one.
