@@ -38,6 +38,9 @@ def messages_of(run: FetchRun) -> str:
         (_("quarantined"), run.quarantined),
         (_("too large"), run.too_large),
         (_("erased"), run.erased),
+        (_("marked as read"), run.marked_read),
+        (_("moved on the server"), run.moved),
+        (_("deleted on the server"), run.deleted),
     ]
     named = [f"{_grouped(number)} {name}" for name, number in counted if number]
     if run.status == RunStatus.SUCCEEDED:
@@ -126,6 +129,10 @@ class FetchReportView(ReportView):
         "on_server",
         "adds_up",
         "bytes_fetched",
+        "marked_read",
+        "moved",
+        "deleted",
+        "not_proven",
         "error_code",
         "error",
     ]

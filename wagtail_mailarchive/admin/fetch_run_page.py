@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +23,12 @@ from wagtail.admin.paginator import WagtailPaginator
 from wagtail.admin.utils import get_user_display_name
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
+from ..fetching.health import health_of
 from ..fetching.progress import progress
 from ..fetching.states import does_not_add_up
 from ..fetching.tally import tally
 from ..models import FetchRun, LedgerEntry, Mailbox, Outcome
+from ..models.account import AfterFetch
 from ..models.permissions import may_manage_any
 from ..models.run import sentence
 from .fetch_now import refused_to_fetch
@@ -81,6 +84,8 @@ class FetchRunView(WagtailAdminTemplateMixin, TemplateView):
             facts=self._facts(),
             counters=_counters(run),
             sum_of_ledger=_sum_of_ledger(run),
+            afterwards=_afterwards(run),
+            left_because=list(_left_because(run)),
             outcome=outcome,
             decided=[self._row(entry) for entry in page.object_list],
             page_obj=page,
@@ -161,6 +166,37 @@ def _counters(run: FetchRun) -> list[tuple[str, int, Outcome]]:
     return [(str(outcome.label), number, outcome) for number, outcome in counted if number]
 
 
+def _afterwards(run: FetchRun) -> list[tuple[str, int]]:
+    """Return what was done on the server after the fetch; what the account does even at 0."""
+    action = run.account.after_fetch if run.account else AfterFetch.LEAVE
+    counted = [
+        (_("Marked as read"), run.marked_read, action == AfterFetch.MARK_READ),
+        (_("Moved"), run.moved, action == AfterFetch.MOVE),
+        (_("Deleted"), run.deleted, action == AfterFetch.DELETE),
+        (_("Left, because not proven"), run.not_proven, False),
+    ]
+    return [(label, number) for label, number, is_done in counted if number or is_done]
+
+
+def _left_because(run: FetchRun) -> Iterator[str]:
+    """Yield why mail that was archived stays on the server as it was."""
+    if run.anomaly_code:
+        yield _(
+            "In this fetch something was not as it should be, so nothing more was changed on the "
+            "server: %(reason)s"
+        ) % {"reason": sentence(run.anomaly_code, run.anomaly_params)}
+    account = run.account
+    if account is None or account.after_fetch == AfterFetch.LEAVE or not _is_latest(run):
+        return
+    if reason := health_of(account).not_treated_because:
+        yield reason
+
+
+def _is_latest(run: FetchRun) -> bool:
+    latest = run.account.runs.order_by("-pk").first() if run.account else None
+    return latest is not None and latest.pk == run.pk
+
+
 def _sum_of_ledger(run: FetchRun) -> dict[str, Any] | None:
     """Return the equation of the account's ledger, or of what the run noted of it at its end.
 
@@ -168,10 +204,9 @@ def _sum_of_ledger(run: FetchRun) -> dict[str, Any] | None:
     """
     if run.finished_at is None or run.adds_up is None:
         return None
-    latest = run.account.runs.order_by("-pk").first() if run.account else None
     terms: list[tuple[str, int]] = []
     on_server, adds_up = run.on_server, run.adds_up
-    if run.account and latest is not None and latest.pk == run.pk:
+    if run.account and _is_latest(run):
         counted = tally(run.account)
         on_server, adds_up = counted.on_server, counted.adds_up
         terms = [

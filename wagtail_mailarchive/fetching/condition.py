@@ -5,7 +5,7 @@ Readers learn whether the folder is up to date; whoever may fetch also learns wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,8 +21,9 @@ from ..models import (
     RunStatus,
     WorkerHeartbeat,
 )
+from ..models.account import AfterFetch
 from ..models.site_settings import effective_settings, is_on
-from . import states
+from . import states, treatment_states
 from .health import health_of
 from .schedule import latest_run_id, next_fetch_at
 from .states import Reader, State
@@ -170,6 +171,8 @@ def _condition(
         told += states.failures(failed, reader)
     if reader.may_fetch and any(run.adds_up is False for run in succeeded):
         told.append(states.does_not_add_up())
+    if reader.may_fetch:
+        told += _afterwards(enabled, reader)
     if not active and not failed and not held and not checked_at:
         told.append(states.never_fetched(reader))
     # Mail may be there and not shown: restricted, quarantined, too large.
@@ -199,6 +202,20 @@ def _condition(
         can_fetch=any(not each.is_active and not each.is_held for each in enabled),
         waiting=waiting,
     )
+
+
+def _afterwards(watched: Sequence[_Watched], reader: Reader) -> Iterator[State]:
+    """Yield why mail that is archived is still on the server as it was, where it is not to be."""
+    for each in watched:
+        account, run = each.account, each.latest
+        if account.after_fetch == AfterFetch.LEAVE:
+            continue
+        if each.health.treatment_code:
+            yield treatment_states.not_treated(account, each.health, reader)
+        if run is not None and not run.is_active and run.not_proven:
+            yield treatment_states.not_proven(run)
+        elif run is not None and run.status == RunStatus.SUCCEEDED and run.anomaly_code:
+            yield treatment_states.left_after_anomaly(run)
 
 
 def _disabled(watched: _Watched, reader: Reader) -> State:

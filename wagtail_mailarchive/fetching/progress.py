@@ -21,6 +21,7 @@ class Progress(TypedDict):
 
     `done` and `whole` count the messages of this run, `whole` being 0 while it is not known.
     `rate` is in messages a second, null where nothing can be said yet, as is `seconds_left`.
+    `after_fetch` is what the account does with archived mail, "" if it was removed.
     """
 
     run: int
@@ -38,6 +39,11 @@ class Progress(TypedDict):
     too_large: int
     erased: int
     waiting: int
+    after_fetch: str
+    marked_read: int
+    moved: int
+    deleted: int
+    not_proven: int
     rate: float | None
     seconds_left: int | None
     sentence: str
@@ -58,7 +64,7 @@ def handled(run: FetchRun) -> int:
 
 def _progress(run: FetchRun) -> Progress:
     done = handled(run)
-    left = _left(run) if run.is_active else 0
+    left = _left(run) if run.is_active and run.fetched_at is None else 0
     rate = _rate(run, done)
     seconds_left = round(left / rate) if rate and left else None
     return {
@@ -77,6 +83,11 @@ def _progress(run: FetchRun) -> Progress:
         "too_large": run.too_large,
         "erased": run.erased,
         "waiting": run.waiting,
+        "after_fetch": run.account.after_fetch if run.account else "",
+        "marked_read": run.marked_read,
+        "moved": run.moved,
+        "deleted": run.deleted,
+        "not_proven": run.not_proven,
         "rate": rate,
         "seconds_left": seconds_left,
         "sentence": _sentence(run, done, done + left),
@@ -108,11 +119,15 @@ def _sentence(run: FetchRun, done: int, whole: int) -> str:
             "Stopped after %(number)s new messages.",
             run.archived,
         )
-        return told % {"number": _number(run.archived)}
+        return _with_treated(told % {"number": _number(run.archived)}, run)
     if run.stop_requested:
         return gettext("Stops after the messages under way.")
     if run.status == RunStatus.QUEUED and not done:
         return gettext("Queued; begins in a moment.")
+    if run.fetched_at is not None:
+        return _with_treated(
+            gettext("All new mail is fetched; archived mail is being treated."), run
+        )
     if not whole:
         return gettext("Looking for new mail in %(mailbox)s.") % {"mailbox": run.current_mailbox}
     told = ngettext(
@@ -128,6 +143,7 @@ def _succeeded(run: FetchRun) -> str:
         told = ngettext(
             "Done: %(number)s new message.", "Done: %(number)s new messages.", run.archived
         ) % {"number": _number(run.archived)}
+    told = _with_treated(told, run)
     if not run.waiting:
         return told
     waits = ngettext(
@@ -136,6 +152,21 @@ def _succeeded(run: FetchRun) -> str:
         run.waiting,
     )
     return f"{told} {waits % {'number': _number(run.waiting)}}"
+
+
+def treated(run: FetchRun) -> str:
+    """Return what `run` did on the server, e.g. "5 deleted on the server"; "" for nothing."""
+    counted = [
+        (gettext("%(number)s marked as read"), run.marked_read),
+        (gettext("%(number)s moved on the server"), run.moved),
+        (gettext("%(number)s deleted on the server"), run.deleted),
+    ]
+    return ", ".join(told % {"number": _number(number)} for told, number in counted if number)
+
+
+def _with_treated(told: str, run: FetchRun) -> str:
+    done = treated(run)
+    return f"{told} {done[0].upper()}{done[1:]}." if done else told
 
 
 def _pace(run: FetchRun, rate: float | None, seconds_left: int | None) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 
 from ..models import AccountHealth, EmailFolderPage, FetchRun, MailAccount, RunStatus
 from ..sources.base import Login
-from .progress import progress
+from .progress import progress, treated
 
 WORKER_COMMAND = "python manage.py qcluster"
 
@@ -95,7 +95,7 @@ def site_off(reader: Reader) -> State:
 def switched_off(account: MailAccount, reader: Reader) -> State:
     tone = Tone.WARNING if reader.may_fetch else Tone.NOTE
     state = State(tone, gettext("Fetching is switched off; what is archived stays."))
-    return _for_managers(state, account, reader, gettext("Switch it on"))
+    return for_managers(state, account, reader, gettext("Switch it on"))
 
 
 def not_tested(account: MailAccount, reader: Reader) -> State:
@@ -106,7 +106,7 @@ def not_tested(account: MailAccount, reader: Reader) -> State:
         "%(account)s is switched off, because its connection has not been tested yet."
     )
     state = State(Tone.WARNING, sentence % {"account": account.name})
-    return _for_managers(state, account, reader, gettext("Test the connection"))
+    return for_managers(state, account, reader, gettext("Test the connection"))
 
 
 def held(account: MailAccount, health: AccountHealth, reader: Reader) -> State:
@@ -119,7 +119,7 @@ def held(account: MailAccount, health: AccountHealth, reader: Reader) -> State:
     }
     is_signed_in = account.login == Login.OAUTH2
     step = gettext("Sign in again") if is_signed_in else gettext("Enter the password again")
-    return _for_managers(State(Tone.FAILURE, sentence), account, reader, step)
+    return for_managers(State(Tone.FAILURE, sentence), account, reader, step)
 
 
 def partly_off(number: int) -> State:
@@ -241,7 +241,7 @@ def _failure(run: FetchRun, reader: Reader) -> State:
     state = State(Tone.FAILURE, sentence, at=run.finished_at)
     if run.account is None:
         return state
-    return _for_managers(state, run.account, reader, gettext("Open the mail account"))
+    return for_managers(state, run.account, reader, gettext("Open the mail account"))
 
 
 def does_not_add_up() -> State:
@@ -255,17 +255,16 @@ def news(succeeded: Sequence[FetchRun]) -> str:
     if not succeeded:
         return ""
     archived = sum(run.archived for run in succeeded)
-    if not archived:
-        return gettext("nothing new")
     told = ngettext("%(number)d new message", "%(number)d new messages", archived)
-    return told % {"number": archived}
+    brought = told % {"number": archived} if archived else gettext("nothing new")
+    return ", ".join([brought, *filter(None, map(treated, succeeded))])
 
 
 def _not_fetched() -> State:
     return State(Tone.FAILURE, gettext("New mail could not be fetched at the last try."))
 
 
-def _for_managers(state: State, account: MailAccount, reader: Reader, step: str) -> State:
+def for_managers(state: State, account: MailAccount, reader: Reader, step: str) -> State:
     """Add a step that is taken in the account's form; whoever may not is told whom to ask."""
     if reader.may_connect:
         return _leading_to(state, account.pk, step)
