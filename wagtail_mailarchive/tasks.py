@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from .fetching import alerts, notices, schedule, trials
+from .fetching import alerts, integrity_alarm, notices, schedule, trials, upkeep, upkeep_requests
 from .fetching import run as runs
-from .models import FetchRun, WorkerHeartbeat
+from .models import FetchRun, UpkeepRun, WorkerHeartbeat
 
 _BEAT_EVERY = 30.0  # seconds
 
@@ -18,6 +19,8 @@ def dispatch() -> int:
     trials.tidy()
     alerts.evaluate()
     notices.request_sending()
+    upkeep_requests.dispatch()
+    integrity_alarm.request_sending()
     return len(requested)
 
 
@@ -33,8 +36,31 @@ def send_notices() -> int:
     return notices.send_due()
 
 
+def tell_of_integrity() -> int:
+    """Send the mails that tell administrators what is not as it was archived."""
+    WorkerHeartbeat.beat()
+    return integrity_alarm.send()
+
+
+def run_upkeep(run_id: int) -> str:
+    """Work on what is archived already for a few minutes; queue the rest of it."""
+    beat = _beating()
+    verdict = upkeep.work_on(run_id, after_batch=lambda run: beat())
+    if verdict is upkeep.Verdict.CONTINUES:
+        upkeep_requests.enqueue(UpkeepRun.objects.get(pk=run_id))
+    return verdict.value
+
+
 def fetch(run_id: int) -> str:
     """Work on a fetch run for a few minutes; queue the rest of it."""
+    verdict = runs.work_on(run_id, beat=_beating())
+    if verdict is runs.Verdict.CONTINUES:
+        schedule.enqueue(FetchRun.objects.get(pk=run_id))
+    return verdict.value
+
+
+def _beating() -> Callable[[], None]:
+    """Say that a worker is alive; return what says so again, at most twice a minute."""
     WorkerHeartbeat.beat()
     beaten = time.monotonic()
 
@@ -44,7 +70,4 @@ def fetch(run_id: int) -> str:
             WorkerHeartbeat.beat()
             beaten = time.monotonic()
 
-    verdict = runs.work_on(run_id, beat=beat)
-    if verdict is runs.Verdict.CONTINUES:
-        schedule.enqueue(FetchRun.objects.get(pk=run_id))
-    return verdict.value
+    return beat

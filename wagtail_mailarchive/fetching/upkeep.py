@@ -83,8 +83,11 @@ class _Held:
         """
         self._change(worked_at=Now())
 
-    def advance(self, position: int, *, done: int, problems: int) -> None:
+    def advance(self, position: int, *, done: int, problems: int, size: int = 0) -> None:
         """Move the run on, in the present transaction.
+
+        Args:
+            size: bytes read.
 
         Raises:
             _TakenOver.
@@ -94,6 +97,7 @@ class _Held:
             position=position,
             done=F("done") + done,
             problems=F("problems") + problems,
+            bytes_read=F("bytes_read") + size,
         )
         self.run.position = position
 
@@ -104,7 +108,7 @@ class _Held:
             _Stopped, _TimeIsUp.
         """
         # All but the position, which is another worker's where it is not ours.
-        self.run.refresh_from_db(fields=["stop_requested", "done", "total", "problems"])
+        self.run.refresh_from_db(fields=["stop_requested", "done", "problems", "bytes_read"])
         self._after_batch(self.run)
         if self.run.stop_requested:
             raise _Stopped
@@ -242,7 +246,8 @@ def _sample(held: _Held) -> None:
 
 def _note(held: _Held, batch: verify.Batch, position: int) -> None:
     with transaction.atomic():
-        held.advance(position, done=batch.number, problems=len(batch.found))
+        found = len(batch.found)
+        held.advance(position, done=batch.number, problems=found, size=batch.size)
         problems.note(batch.found)
         problems.settle(batch.well())
     held.committed()

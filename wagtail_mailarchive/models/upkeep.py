@@ -42,6 +42,7 @@ class UpkeepRun(models.Model):
         total, done: what is looked at: originals, entries of the chain, messages. Of a sample,
             `total` is how many originals were asked for.
         problems: those of `done` that are not as they should be.
+        bytes_read: bytes of originals that a check has read back.
         worked_at: when a worker last committed; the run of one that died goes on elsewhere.
         error_code, error_params: why it failed; an error of `exceptions`.
     """
@@ -66,6 +67,7 @@ class UpkeepRun(models.Model):
     total = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
     problems = models.PositiveBigIntegerField(default=0)
+    bytes_read = models.PositiveBigIntegerField(default=0)
     error_code = models.CharField(max_length=60, blank=True)
     error_params = models.JSONField(default=dict, blank=True)
 

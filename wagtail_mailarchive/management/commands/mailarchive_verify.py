@@ -1,0 +1,79 @@
+"""`mailarchive_verify`: read everything back and compare it with what was archived."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
+
+from ...archive import chain
+from ...fetching.upkeep_requests import open_run
+from ...models import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
+from ..upkeep import folder_of, work_to_the_end
+
+
+class Command(BaseCommand):
+    help = (
+        "Reads every original back, hashes it, and follows the chains of the folders. "
+        "Interrupted, it goes on where it stopped when it is called again. "
+        "Exit status 1 if something is not as it was archived."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--folder", type=int, metavar="ID", help="only this email folder")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
+            "--sample",
+            type=int,
+            metavar="N",
+            help="only N originals, links of the chains and messages each, chosen at random",
+        )
+        what.add_argument(
+            "--head",
+            action="store_true",
+            help="check nothing; print the last entry of each chain as JSON, to be kept elsewhere",
+        )
+
+    def handle(self, **options: Any) -> None:
+        folder = folder_of(options["folder"])
+        if options["head"]:
+            for head in chain.heads(folder.pk if folder else None):
+                self.stdout.write(json.dumps(head.as_dict()))
+            return
+        if options["sample"] is None:
+            run, _ = open_run(UpkeepKind.VERIFY, folder)
+        elif folder is not None or options["sample"] < 1:
+            raise CommandError("A sample is of one message or more, of all folders.")
+        else:
+            run, _ = open_run(UpkeepKind.SAMPLE, None, total=options["sample"])
+        begun, read_before = time.monotonic(), run.bytes_read
+        work_to_the_end(run, self.stderr.write)
+        self._report(run)
+        megabytes = (run.bytes_read - read_before) / 1_000_000
+        seconds = time.monotonic() - begun
+        self.stdout.write(
+            f"{run.done} checked, {run.problems} problems found; {megabytes:.1f} MB of originals "
+            f"read in {seconds:.1f} s, {megabytes / max(seconds, 0.001):.1f} MB/s."
+        )
+        if self._problems(run):
+            raise SystemExit(1)
+
+    def _report(self, run: UpkeepRun) -> None:
+        for problem in self._problems(run):
+            self.stdout.write(self.style.ERROR(f"{problem.subject}: {problem.sentence}"))
+        if run.status == UpkeepStatus.FAILED:
+            raise CommandError(run.error)
+        if run.status == UpkeepStatus.STOPPED:
+            raise CommandError(f"Stopped after {run.done} of {run.total}.")
+
+    def _problems(self, run: UpkeepRun) -> QuerySet[IntegrityProblem]:
+        """Return the problems that stand, those found earlier too."""
+        problems = IntegrityProblem.objects.order_by("pk")
+        # An original that several folders hold is noted with one of them.
+        if run.folder_id is None or run.problems:
+            return problems
+        return problems.filter(folder=run.folder_id)
