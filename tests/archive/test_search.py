@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import factories
-from wagtail_mailarchive.archive.search import find
+from wagtail_mailarchive.archive.search import find, find_heads
 from wagtail_mailarchive.models import EmailFolderPage, MessageText
 from wagtail_mailarchive.models.message_text import scope_of
 
@@ -106,3 +106,48 @@ def test_mail_that_names_another_folder_is_not_found_there(
 def test_the_word_of_the_folder_itself_finds_nothing(folder: EmailFolderPage) -> None:
     assert find(folder.pk, scope_of(folder.pk), limit=10) == []
     assert find(folder.pk, f"in {scope_of(folder.pk)}", limit=10) == []
+
+
+# -- subjects and people of several folders ---------------------------------------------------
+
+
+def heads(folders: list[EmailFolderPage], words: str, limit: int = 10) -> list[str]:
+    found = find_heads([each.pk for each in folders], words, limit=limit)
+    texts = MessageText.objects.in_bulk(found)
+    return [texts[key].subject for key in found]
+
+
+def test_heads_are_found_in_the_folders_asked_for_and_no_others(folder: EmailFolderPage) -> None:
+    others = [factories.folder(), factories.folder()]
+    for each in (folder, *others):
+        factories.archive(each, factories.raw(f"Plans of {each.pk}"))
+    assert set(heads([folder, others[0]], "plans")) == {
+        f"Plans of {folder.pk}",
+        f"Plans of {others[0].pk}",
+    }
+    assert heads([], "plans") == []
+
+
+def test_heads_are_subjects_and_people_but_no_bodies(folder: EmailFolderPage) -> None:
+    factories.archive(folder, factories.raw("Plans", "About the zeppelin.\n", Cc="Grace <g@x.org>"))
+    assert heads([folder], "zeppelin") == []
+    for words in ("plans grace", "Ada Lovelace <ada@example.org>", "g@x.org", "PLANS"):
+        assert heads([folder], words) == ["Plans"]
+    assert heads([folder], "plans zeppelin") == []
+
+
+@pytest.mark.parametrize("words", ["", "_", "' \\ \"", "a' | 'b", "plans:* & !x", "folder1 | in"])
+def test_heads_know_no_operators(folder: EmailFolderPage, words: str) -> None:
+    factories.archive(folder, factories.raw("Plans"))
+    assert heads([folder], words) == []
+
+
+def test_heads_are_the_newest_first_and_no_more_than_wanted(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wagtail_mailarchive.archive.search._SCOPES", 1)
+    other = factories.folder()
+    for day, into in ((3, folder), (5, other), (4, folder)):
+        date = f"Thu, 0{day} Mar 2026 14:30:00 +0100"
+        factories.archive(into, factories.raw(f"Day {day}", Date=date))
+    assert heads([folder, other], "day", limit=2) == ["Day 5", "Day 4"]
