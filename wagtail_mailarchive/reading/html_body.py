@@ -18,7 +18,7 @@ from ..archive import originals
 from ..conf import archive_settings
 from ..exceptions import StorageError
 from ..mime.message import Part
-from ..models import Attachment, EmailMessagePage
+from ..models import Attachment, EmailMessagePage, Original
 from .html_source import html_source
 from .sanitizing import POLICY_VERSION, Engine, Refusal, SanitizedHtml, sanitize
 from .sanitizing.policy import MAX_CHARACTERS
@@ -30,6 +30,7 @@ _CACHE_SECONDS = 60 * 60
 _CACHE_CHARACTERS = 500_000
 # A character has at most four bytes, six in UTF-7, and three letters a byte in quoted-printable.
 _MAX_ENCODED = 18 * MAX_CHARACTERS
+_READ_AHEAD = 1024 * 1024  # bytes, as many as a chunk of the database holds
 
 
 class Problem(StrEnum):
@@ -80,7 +81,7 @@ def html_body(
     if sum(part.length for part in parts) > _MAX_ENCODED:
         return HtmlBody(problem=Problem.TOO_LARGE)
     try:
-        source = html_source(parts, partial(originals.read, message.original))
+        source = html_source(parts, _reader(message.original, parts))
     except StorageError:
         logger.exception("The HTML body of message %s cannot be read.", message.pk)
         return HtmlBody(problem=Problem.UNREADABLE)
@@ -99,6 +100,25 @@ def html_body(
     if len(body.html) <= _CACHE_CHARACTERS:
         cache.set(key, body, _CACHE_SECONDS)
     return body
+
+
+def _reader(original: Original, parts: Sequence[Part]) -> Callable[[int, int], bytes]:
+    """Return what reads the ranges of `parts`, in few steps however many there are.
+
+    A body is one part or two; a bomb of 10,000 would ask the store as often.
+    """
+    if len(parts) == 1:
+        return partial(originals.read, original)
+    begin = 0
+    held = b""
+
+    def read(start: int, length: int) -> bytes:
+        nonlocal begin, held
+        if not begin <= start <= start + length <= begin + len(held):
+            begin, held = start, originals.read(original, start, max(length, _READ_AHEAD))
+        return held[start - begin : start - begin + length]
+
+    return read
 
 
 def _body(sanitized: SanitizedHtml, mark: str) -> HtmlBody:
