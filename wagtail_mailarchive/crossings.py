@@ -45,8 +45,8 @@ class Crossing(IntEnum):
     MAILBOX_FINISHED = 22
     # What is archived is treated on the server as the account says.
     FETCHING_NOTED = 23
-    PENDING_NOTED = 24
-    PROVEN = 25
+    PROVEN = 24
+    PENDING_NOTED = 25
     MARKED_ON_SERVER = 26
     CHANGED_ON_SERVER = 27
     REMOVAL_NOTED = 28

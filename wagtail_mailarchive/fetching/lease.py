@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from ..exceptions import LeaseLost
@@ -42,6 +42,12 @@ class HeldLease:
         """
         if not self._mine().filter(expires_at__gt=Now()).update(expires_at=Now() + LEASE_TIME):
             raise LeaseLost(account=self.account_name)
+
+    def remaining(self) -> float:
+        """Return the seconds until it ends, by the database's clock; 0 if it is lost."""
+        left = ExpressionWrapper(F("expires_at") - Now(), output_field=DurationField())
+        held = self._mine().filter(expires_at__gt=Now()).annotate(left=left)
+        return float(sum(each.total_seconds() for each in held.values_list("left", flat=True)))
 
     def release(self) -> None:
         """Give the account free; harmless if the lease is lost already."""

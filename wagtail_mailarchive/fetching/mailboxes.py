@@ -2,18 +2,22 @@
 
 Where the server fails at messages, a new connection goes on. Where it fails at a mailbox, the
 others are fetched all the same, and the run ends with that error. The next task of a run goes on
-with the mailbox that the one before was at.
+with the mailbox that the one before was at. When all of them are fetched, what is archived is
+treated on the server as the account says (`afterwards`).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from ..crossings import Crossing, cross
 from ..exceptions import MailboxNotFound, ServerBusy, SourceError, rebuilt
 from ..mime.process import ParserProcess
 from ..sources.base import Source
 from ..sources.open import open_source
+from .afterwards import Afterwards, is_wanted
 from .batches import LARGEST_WANTED
 from .choice import mailboxes_to_archive, note_choice
 from .credentials import endpoint_of
@@ -43,16 +47,20 @@ class Pass:
             TimeIsUp, Unwanted, MailArchiveError: what was committed stays.
         """
         self._under_way.go_on()
+        if self._under_way.run.fetched_at is not None:
+            # A task before this one has fetched everything.
+            self._connect(self._treat_alone)
+            return
         with ParserProcess() as parser:
             while self._todo is None or self._todo:
                 # More than one connection only where the server fails at messages.
-                self._connect(parser)
+                self._connect(partial(self._work_through, parser=parser))
         if self._problem is not None:
             # Said only now: the account's other mailboxes do not suffer for it.
             raise self._problem
 
-    def _connect(self, parser: ParserProcess) -> None:
-        """Work on mailboxes until none is left or the connection is of no use any more."""
+    def _connect(self, work: Callable[[Source], None]) -> None:
+        """Do `work` over a connection, until all is done or it is of no use any more."""
         account = self._under_way.account
         is_over = False
         with open_source(
@@ -60,10 +68,12 @@ class Pass:
             account.protocol,
             until=self._under_way.until,
             largest=max(self._under_way.largest, LARGEST_WANTED),
+            # Where mail is left alone, nothing that goes wrong here can change it.
+            may_change=is_wanted(self._under_way),
         ) as source:
             cross(Crossing.CONNECTED)
             try:
-                self._work_through(source, parser)
+                work(source)
             except TimeIsUp:
                 # Nothing failed, and all that was read is committed. So the connection ends in
                 # peace, which some POP3 servers take for "delete what was read".
@@ -71,6 +81,9 @@ class Pass:
         cross(Crossing.CONNECTION_ENDED)
         if is_over:
             raise TimeIsUp
+
+    def _treat_alone(self, source: Source) -> None:
+        Afterwards(self._under_way, source, is_listed=False).work()
 
     def _work_through(self, source: Source, parser: ParserProcess) -> None:
         if self._todo is None:
@@ -97,6 +110,8 @@ class Pass:
             cross(Crossing.MAILBOX_FINISHED)
             self._failures = 0
             self._next(self._todo)
+        if self._problem is None and is_wanted(self._under_way):
+            Afterwards(self._under_way, source, is_listed=True).work()
 
     def _next(self, todo: deque[str]) -> None:
         """Go on to the next mailbox, if there is one.

@@ -1,0 +1,190 @@
+"""After the fetch: what the account has done on the server with messages that are archived.
+
+It begins when all mailboxes of the run are fetched, and goes on in as many tasks as it takes. Where
+the run saw an anomaly, nothing is done, not even marking as read: whether the server's UIDs mean
+what the ledger takes them to mean is in doubt then. What is not done today is due at the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.utils import timezone
+
+from ..crossings import Crossing, cross
+from ..exceptions import (
+    ChangeRefused,
+    GmailKeepsMail,
+    MailArchiveError,
+    MailboxNotFound,
+    MoveTargetArchived,
+    NoMove,
+    NotWithPop3,
+    NoUidPlus,
+    ServerDeletionForbidden,
+)
+from ..models import MailAccount, Mailbox
+from ..models.account import AfterFetch, MailboxChoice
+from ..models.site_settings import effective_settings
+from ..sources.base import Source
+from ..sources.imap_changes import ChangingImapSource
+from ..sources.pop3_changes import ChangingPop3Source
+from .choice import is_gmails
+from .durability import why_not_durable
+from .health import note_treatment
+from .imap_treatment import ImapTreatment
+from .maildrop import update_ledger
+from .pop3_removal import Pop3Removal
+from .treatment import (
+    REMOVALS,
+    Doubtful,
+    Treatment,
+    given_up,
+    is_as_it_was,
+    note_given_up,
+    require_as_it_was,
+)
+from .under_way import UnderWay
+
+logger = logging.getLogger("wagtail_mailarchive.fetching")
+
+_INBOX = "INBOX"
+
+
+def is_wanted(under_way: UnderWay) -> bool:
+    """Whether anything may have to be done on the server; no query."""
+    return under_way.account.after_fetch != AfterFetch.LEAVE or under_way.has_pending
+
+
+class Afterwards:
+    """What one task does on the server after the fetch, over one connection."""
+
+    def __init__(self, under_way: UnderWay, source: Source, *, is_listed: bool) -> None:
+        """
+        Args:
+            is_listed: whether the mailboxes were listed over this connection.
+        """
+        self._under_way = under_way
+        self._source = source
+        self._is_listed = is_listed
+        self._action = AfterFetch(under_way.account.after_fetch)
+        self._problem: MailArchiveError | None = None
+
+    def work(self) -> None:
+        """Treat what is due, mailbox by mailbox.
+
+        Raises:
+            TimeIsUp, Unwanted, MailArchiveError: what the ledger notes as pending is finished by a
+                later run.
+        """
+        under_way, account = self._under_way, self._under_way.account
+        if under_way.run.fetched_at is None:
+            with under_way.fenced():
+                under_way.note(fetched_at=timezone.now(), current_mailbox="")
+            cross(Crossing.FETCHING_NOTED)
+        if not is_as_it_was(under_way):
+            return
+        mailboxes = Mailbox.objects.filter(account=account, is_archived=True).order_by("pk")
+        try:
+            for mailbox in mailboxes:
+                self._give_up(mailbox)
+            if self._action == AfterFetch.LEAVE:
+                return
+            self._problem = why_not(account, self._source)
+            if self._problem is None:
+                for mailbox in mailboxes:
+                    self._treat(mailbox)
+        except Doubtful:
+            return
+        self._tell()
+
+    def _give_up(self, mailbox: Mailbox) -> None:
+        """Have stay what was about to be removed, and is not to be any more."""
+        uids = given_up(mailbox, self._action)
+        if not uids:
+            return
+        source = self._source
+        if isinstance(source, ChangingImapSource):
+            with self._refusals():
+                there = ImapTreatment(self._under_way, source, mailbox).give_up(uids)
+                note_given_up(self._under_way, mailbox, there)
+        elif self._is_listed:
+            # What this session has a number for; nothing is left there of what was begun.
+            there = [each.uid for each in source.describe(uids)]
+            note_given_up(self._under_way, mailbox, there)
+
+    def _treat(self, mailbox: Mailbox) -> None:
+        under_way, source, action = self._under_way, self._source, self._action
+        treatment = Treatment(under_way, mailbox, action)
+        if _is_target(under_way.account, mailbox.name) or not treatment.due(after=0, most=1):
+            return
+        if isinstance(source, ChangingPop3Source):
+            if not self._is_listed:
+                update_ledger(under_way, source, mailbox)
+                # It may have seen something that is in the way.
+                require_as_it_was(under_way)
+            with self._refusals():
+                Pop3Removal(under_way, source, treatment).work()
+        elif isinstance(source, ChangingImapSource):
+            if source.is_gmail and action == AfterFetch.DELETE:
+                self._note(GmailKeepsMail(host=under_way.account.host))
+                if is_gmails(mailbox.name):
+                    # Where it all stays; deleting there would come to nothing, again and again.
+                    return
+            with self._refusals():
+                ImapTreatment(under_way, source, mailbox).work(treatment)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Keep what the server refuses at one mailbox, and go on with the next."""
+        try:
+            yield
+        except (ChangeRefused, MailboxNotFound) as error:
+            self._note(error)
+
+    def _note(self, problem: MailArchiveError) -> None:
+        self._problem = self._problem or problem
+
+    def _tell(self) -> None:
+        """Have the account say why nothing is done, or that nothing is in the way."""
+        if self._problem is not None:
+            logger.warning(
+                "Run %s of account %s: not treated on the server: %s",
+                self._under_way.run.pk,
+                self._under_way.account.pk,
+                self._problem,
+            )
+        with self._under_way.fenced():
+            note_treatment(self._under_way.account.pk, self._problem)
+
+
+def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
+    """Return why the account's action cannot be done over `source`, or must not be."""
+    action, host = account.after_fetch, account.host
+    is_imap = isinstance(source, ChangingImapSource)
+    if not is_imap and action != AfterFetch.DELETE:
+        return NotWithPop3()
+    if action == AfterFetch.DELETE and not effective_settings().ALLOW_SERVER_DELETION:
+        return ServerDeletionForbidden()
+    if action in REMOVALS and (reason := why_not_durable()):
+        return reason
+    if action == AfterFetch.MOVE and account.mailbox_choice == MailboxChoice.NAMED:
+        for name in account.mailboxes:
+            if _is_target(account, name):
+                return MoveTargetArchived(mailbox=name)
+    if isinstance(source, ChangingImapSource):
+        if action == AfterFetch.DELETE and not source.can_delete:
+            return NoUidPlus(host=host)
+        if action == AfterFetch.MOVE and not source.can_move:
+            return NoMove(host=host)
+    return None
+
+
+def _is_target(account: MailAccount, name: str) -> bool:
+    """Whether `name` is where the account's mail is moved to."""
+    if account.after_fetch != AfterFetch.MOVE:
+        return False
+    to = account.move_to
+    return name == to or name.upper() == to.upper() == _INBOX

@@ -1,0 +1,105 @@
+"""The proof without which nothing is removed from a server.
+
+For each message, in the session that removes it: the original is read back from its store and has
+its SHA-256, and the whole body, fetched once more under the same UID, has the same. Its commit is
+proven by that it can be read at all, in a transaction that is not the one that wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from ..archive import originals
+from ..exceptions import MailArchiveError, OriginalDamaged, RemovalNotProven
+from ..models import LedgerEntry, Original
+from ..sources.base import FetchedMessage, RemoteMessage, Source
+from .batches import HUGE, LARGEST_WANTED, plan
+from .under_way import UnderWay
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of one batch.
+
+    Attributes:
+        proven: UIDs of messages that are here, byte for byte.
+        failed: the others that the server still has, and why it is not proven.
+    """
+
+    proven: list[int] = field(default_factory=list)
+    failed: dict[int, MailArchiveError] = field(default_factory=dict)
+
+
+def prove(under_way: UnderWay, source: Source, entries: Sequence[LedgerEntry]) -> Iterator[Proof]:
+    """Yield the proofs of `entries` in batches bounded by bytes, a huge message alone.
+
+    What the server does not have any more is in none of them; the next listing says so.
+
+    Args:
+        source: with the entries' mailbox open under the UIDVALIDITY of the entries.
+
+    Raises:
+        StorageError: the store cannot be read.
+        SourceError, LeaseLost, Unwanted.
+    """
+    known = {entry.uid: entry for entry in entries}
+    described = under_way.ask(source, lambda: source.describe(sorted(known)))
+    for batch in plan(described):
+        yield _prove(under_way, source, batch, known)
+
+
+def _prove(
+    under_way: UnderWay,
+    source: Source,
+    batch: Sequence[RemoteMessage],
+    known: dict[int, LedgerEntry],
+) -> Proof:
+    proof = Proof()
+    given = {each.uid: each for each in _fetch(under_way, source, batch)}
+    withheld = [each.uid for each in batch if each.uid not in given]
+    if withheld:
+        # Gone a moment ago, which proves nothing wrong; or there, and not handed over.
+        still = under_way.ask(source, lambda: source.describe(withheld))
+        proof.failed.update({each.uid: RemovalNotProven() for each in still})
+    for uid, message in given.items():
+        original = known[uid].original
+        if original is None or _sha256(message) != original.sha256:
+            proof.failed[uid] = RemovalNotProven()
+            continue
+        try:
+            _read_back(original)
+        except OriginalDamaged as error:
+            proof.failed[uid] = error
+            continue
+        proof.proven.append(uid)
+    return proof
+
+
+def _fetch(
+    under_way: UnderWay, source: Source, batch: Sequence[RemoteMessage]
+) -> list[FetchedMessage]:
+    uids = [each.uid for each in batch]
+    if batch[0].size < HUGE:
+        return under_way.ask(source, lambda: source.fetch(uids))
+    if batch[0].size > LARGEST_WANTED:
+        # Nothing of that size was archived.
+        return []
+    one = under_way.ask(source, lambda: source.fetch_large(uids[0]))
+    return [] if one is None else [one]
+
+
+def _sha256(message: FetchedMessage) -> str:
+    digest = hashlib.sha256()
+    for chunk in message.chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_back(original: Original) -> None:
+    # Inside of another transaction, which may have written it and not committed yet, this raises.
+    with transaction.atomic(durable=True):
+        originals.verify(original)
