@@ -52,6 +52,13 @@ def may_manage(user: Any, folder: EmailFolderPage) -> bool:
     return folder.permissions_for_user(user).can_manage_accounts()
 
 
+def may_keep_up(user: Any, folder: EmailFolderPage | None) -> bool:
+    """Whether `user` may check and read again what is archived: in `folder`, or everywhere."""
+    if folder is None:
+        return bool(user.is_active and user.is_superuser)
+    return may_manage(user, folder)
+
+
 def asked_number(text: str) -> int | None:
     """Return the id that a query string holds; None where it can be no id of the database's."""
     return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -1,0 +1,112 @@
+"""How far upkeep is: numbers for a progress bar, and the same in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
+
+from ..models import UpkeepKind, UpkeepRun, UpkeepStatus
+
+
+class UpkeepProgress(TypedDict):
+    """One run; ready for JSON, its sentence in the active language.
+
+    `whole` is 0 where it is not known: of a sample.
+    """
+
+    run: int
+    account: str
+    is_active: bool
+    is_stopping: bool
+    done: int
+    whole: int
+    problems: int
+    sentence: str
+
+
+def progress(runs: Iterable[UpkeepRun]) -> list[UpkeepProgress]:
+    """Return how far each of `runs` is; no query, if they were read with their folders."""
+    return [_progress(run) for run in runs]
+
+
+def name_of(run: UpkeepRun) -> str:
+    """Return what the run does, and where."""
+    kind = UpkeepKind(run.kind).label.capitalize()
+    if run.folder is None:
+        return str(kind)
+    title = run.folder.get_admin_display_title()
+    return gettext("%(kind)s: %(folder)s") % {"kind": kind, "folder": title}
+
+
+def _progress(run: UpkeepRun) -> UpkeepProgress:
+    whole = 0 if run.kind == UpkeepKind.SAMPLE else max(run.total, run.done)
+    return {
+        "run": run.pk,
+        "account": name_of(run),
+        "is_active": run.is_active,
+        "is_stopping": run.is_active and run.stop_requested,
+        "done": run.done,
+        "whole": whole,
+        "problems": run.problems,
+        "sentence": _sentence(run, whole),
+    }
+
+
+def _sentence(run: UpkeepRun, whole: int) -> str:
+    if run.status == UpkeepStatus.FAILED:
+        return run.error
+    if run.status == UpkeepStatus.STOPPED:
+        return gettext("Stopped after %(number)s.") % {"number": _number(run.done)}
+    if run.status == UpkeepStatus.DONE:
+        return _done(run)
+    if run.stop_requested:
+        return gettext("Stops in a moment.")
+    if run.started_at is None:
+        return gettext("Queued; begins in a moment.")
+    if not whole:
+        return gettext("%(done)s done.") % {"done": _number(run.done)}
+    return gettext("%(done)s of %(whole)s done.") % {
+        "done": _number(run.done),
+        "whole": _number(whole),
+    }
+
+
+def _done(run: UpkeepRun) -> str:
+    numbers = {"number": _number(run.done), "problems": _number(run.problems)}
+    if run.kind in (UpkeepKind.VERIFY, UpkeepKind.SAMPLE):
+        if not run.problems:
+            return gettext("Done: %(number)s checked, all as it was archived.") % numbers
+        told = ngettext(
+            "Done: %(number)s checked, %(problems)s is not as it was archived.",
+            "Done: %(number)s checked, %(problems)s are not as they were archived.",
+            run.problems,
+        )
+        return told % numbers
+    read = ngettext(
+        "Done: %(number)s message read again.",
+        "Done: %(number)s messages read again.",
+        run.done,
+    )
+    told = read % numbers
+    if not run.problems:
+        return told
+    if run.kind == UpkeepKind.RETRY:
+        left = ngettext(
+            "%(problems)s stays in quarantine.",
+            "%(problems)s stay in quarantine.",
+            run.problems,
+        )
+    else:
+        left = ngettext(
+            "%(problems)s could not be read and stays as it was.",
+            "%(problems)s could not be read and stay as they were.",
+            run.problems,
+        )
+    return f"{told} {left % numbers}"
+
+
+def _number(number: int) -> str:
+    return number_format(number, use_l10n=True, force_grouping=True)
