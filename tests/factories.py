@@ -15,6 +15,7 @@ from wagtail.models import Page, PageViewRestriction
 from tests.site.models import PersonalPage, WorkspacePage
 from wagtail_mailarchive.archive import originals
 from wagtail_mailarchive.archive.writer import Incoming, Writer
+from wagtail_mailarchive.exceptions import MessageError
 from wagtail_mailarchive.mime.message import ParsedMessage
 from wagtail_mailarchive.mime.parser import parse
 from wagtail_mailarchive.models import (
@@ -135,7 +136,7 @@ def archive(
     *raws: bytes,
     received_at: datetime | None = None,
     uidvalidity: int = 1,
-    parsed: Sequence[ParsedMessage] | None = None,
+    parsed: Sequence[ParsedMessage | MessageError] | None = None,
 ) -> list[EmailMessagePage]:
     """Archive `raws` in `folder` as a fetch would, in one batch; return their pages in order."""
     mailbox, _ = Mailbox.objects.get_or_create(account=None, folder=folder, name="factory")
