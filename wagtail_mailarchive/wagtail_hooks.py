@@ -16,7 +16,7 @@ from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
-from .admin import oauth, page_actions, page_hooks, site_settings_panel
+from .admin import integrity_urls, ledger_urls, oauth, page_actions, page_hooks, site_settings_panel
 from .admin.account_clone import CloneAccountView
 from .admin.account_consequences import CHOSEN, ChoiceFormatter
 from .admin.account_dry_run import dry_run
@@ -34,6 +34,7 @@ from .admin.fetch_now import (
 from .admin.fetch_progress import fetch_progress
 from .admin.fetch_report import FetchReportView
 from .admin.fetch_run_page import FetchRunView
+from .admin.integrity_alarm import add_integrity
 from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
@@ -122,6 +123,8 @@ def register_admin_urls() -> list[URLPattern]:
             name="mailarchive_oauth_sign_in",
         ),
         path("mailarchive/oauth/callback/", for_managers(oauth.callback), name=oauth.CALLBACK),
+        *integrity_urls.urls(),
+        *ledger_urls.urls(),
     ]
 
 
@@ -176,8 +179,15 @@ hooks.register("register_actions", register_actions)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
+hooks.register("register_reports_menu_item", integrity_urls.menu_item)
+hooks.register("register_reports_menu_item", ledger_urls.ledger_menu_item)
+hooks.register("register_reports_menu_item", ledger_urls.quarantine_menu_item)
+hooks.register("register_reports_menu_item", ledger_urls.whereabouts_menu_item)
 hooks.register("construct_homepage_panels", add_alerts)
+hooks.register("construct_homepage_panels", add_integrity)
 hooks.register("construct_reports_menu", hide_while_off)
 hooks.register("construct_settings_menu", hide_while_off)
 hooks.register("register_page_header_buttons", fetch_button)
+hooks.register("register_page_header_buttons", integrity_urls.folder_button)
+hooks.register("register_page_header_buttons", ledger_urls.folder_buttons)
 hooks.register("register_log_actions", register_log_actions)

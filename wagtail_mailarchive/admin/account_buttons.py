@@ -9,6 +9,7 @@ from wagtail.admin.widgets.button import Button
 from ..models import MailAccount
 from ..sources.base import Login
 from .fetch_now import fetch_button_attrs
+from .ledger_rows import ledger_address
 from .oauth import sign_in_of
 
 
@@ -38,11 +39,17 @@ def more_buttons(account: MailAccount) -> list[Button]:
     """Return the buttons beside edit, fetch and delete."""
     buttons = [
         Button(
+            _("Ledger"),
+            url=ledger_address(account=account.pk),
+            icon_name="list-ul",
+            priority=13,
+        ),
+        Button(
             _("Dry run"),
             url=reverse("mailarchive_dry_run", args=[account.pk]),
             icon_name="view",
             priority=15,
-        )
+        ),
     ]
     if account.login == Login.OAUTH2:
         buttons.append(
