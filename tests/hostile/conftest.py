@@ -18,11 +18,11 @@ MESSAGES = "hostile messages"
 PAYLOADS = "hostile payloads, "
 
 settings.register_profile(
-    "some", max_examples=400, derandomize=True, database=None, deadline=None,
+    "some", max_examples=250, derandomize=True, database=None, deadline=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 # New ones each time; a failing one is printed.
-settings.register_profile("many", settings.get_profile("some"), max_examples=20_000,
+settings.register_profile("many", settings.get_profile("some"), max_examples=5_000,
                           derandomize=False, print_blob=True)  # fmt: skip
 settings.load_profile("many" if EVERYTHING else "some")
 
