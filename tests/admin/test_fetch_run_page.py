@@ -121,9 +121,15 @@ def test_the_latest_run_shows_the_equation_of_the_ledger(
     decide(account, Outcome.ARCHIVED, 5, presence=Presence.GONE)
     run = ended(account, archived=12, duplicates=3, on_server=17, waiting=2)
     html = text(page(boss, run))
-    sum_of_ledger = html.split('<p class="mailarchive-sum">')[1].split("</p>")[0]
-    assert "17 on the server = <span>2 waiting</span>" in sum_of_ledger
-    assert "+ <span>12 archived</span> + <span>3 duplicate</span>" in sum_of_ledger
+    for address, number, label in (
+        ("archived", 12, "archived"),
+        ("duplicate", 3, "duplicate"),
+        ("waiting", 2, "waiting"),
+    ):
+        query = f"account={account.pk}&amp;outcome={address}&amp;presence=present"
+        assert f'?{query}"><strong>{number}</strong> {label}</a>' in html
+    assert "<strong>17</strong> on the server" in html
+    assert "0 quarantined" in html
     assert "does not add up" not in html
 
 
@@ -133,7 +139,7 @@ def test_an_earlier_run_shows_what_was_noted_at_its_end(boss: Client, account: M
     ended(account, on_server=3)
     html = text(page(boss, run))
     assert "1,000 on the server at its end, 400 of them waiting" in html
-    assert "3 archived" not in html
+    assert "</strong> archived" not in html
 
 
 def test_says_that_it_does_not_add_up(boss: Client, account: MailAccount) -> None:
@@ -141,7 +147,16 @@ def test_says_that_it_does_not_add_up(boss: Client, account: MailAccount) -> Non
     Mailbox.objects.update(exists=5)
     html = text(page(boss, ended(account, on_server=5, adds_up=False)))
     assert "What is archived does not add up" in html
-    assert "5 on the server ≠" in html
+    assert "<strong>5</strong> on the server" in html
+    assert ">is not<" in html
+
+
+def test_a_publisher_sees_numbers_and_no_lists(account: MailAccount) -> None:
+    decide(account, Outcome.ARCHIVED, 3)
+    run = ended(account)
+    html = text(page(browser_of(user_with(account.folder.get_parent(), "publish")), run))
+    assert "3 archived" in html
+    assert reverse("mailarchive_ledger") not in html
 
 
 def test_tells_why_it_failed(boss: Client, account: MailAccount) -> None:

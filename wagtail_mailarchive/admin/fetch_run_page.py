@@ -33,6 +33,7 @@ from ..models.permissions import may_manage_any
 from ..models.run import sentence
 from .fetch_now import refused_to_fetch
 from .fetch_progress import FetchRegion
+from .ledger_sum import sum_of, without_lists
 from .message_listing import NOT_LISTED, may_inspect
 from .policies import may_manage
 
@@ -83,7 +84,7 @@ class FetchRunView(WagtailAdminTemplateMixin, TemplateView):
             sentence=told["sentence"],
             facts=self._facts(),
             counters=_counters(run),
-            sum_of_ledger=_sum_of_ledger(run),
+            sum_of_ledger=_sum_of_ledger(run, self.request.user),
             afterwards=_afterwards(run),
             left_because=list(_left_because(run)),
             outcome=outcome,
@@ -197,28 +198,23 @@ def _is_latest(run: FetchRun) -> bool:
     return latest is not None and latest.pk == run.pk
 
 
-def _sum_of_ledger(run: FetchRun) -> dict[str, Any] | None:
-    """Return the equation of the account's ledger, or of what the run noted of it at its end.
+def _sum_of_ledger(run: FetchRun, user: Any) -> dict[str, Any] | None:
+    """Return the sum of the account's ledger, or what the run noted of it at its end.
 
     Only of the latest run is it known what became of each message on the server.
     """
     if run.finished_at is None or run.adds_up is None:
         return None
-    terms: list[tuple[str, int]] = []
-    on_server, adds_up = run.on_server, run.adds_up
     if run.account and _is_latest(run):
-        counted = tally(run.account)
-        on_server, adds_up = counted.on_server, counted.adds_up
-        terms = [
-            (str(outcome.label), counted.by_outcome[outcome])
-            for outcome in Outcome
-            if counted.by_outcome.get(outcome)
-        ]
+        found = sum_of(run.account, tally(run.account))
+        if not may_manage(user, run.folder):
+            # The lists behind the numbers are for those who manage the account.
+            found = without_lists(found)
+        return {"sum": found, "warning": found.warning}
     return {
-        "on_server": on_server,
-        "terms": terms,
+        "on_server": run.on_server,
         "waiting": run.waiting,
-        "warning": "" if adds_up else does_not_add_up().sentence,
+        "warning": "" if run.adds_up else does_not_add_up().sentence,
     }
 
 

@@ -6,7 +6,7 @@ on the server = archived + duplicate + excluded + quarantined + too large + eras
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -60,6 +60,12 @@ def sum_of(account: MailAccount, counted: Tally) -> LedgerSum:
         warning="" if counted.adds_up else does_not_add_up().sentence,
         reconcile="" if counted.adds_up else reconcile_address(account),
     )
+
+
+def without_lists(found: LedgerSum) -> LedgerSum:
+    """Return the same sum for those who may see numbers and no lists."""
+    terms = [replace(term, address="") for term in found.terms]
+    return replace(found, terms=terms, reconcile="")
 
 
 def whole_sum_of(

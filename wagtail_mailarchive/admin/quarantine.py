@@ -34,6 +34,7 @@ from ..models import (
     WorkerHeartbeat,
 )
 from ..models.permissions import folders_managed_by
+from .integrity import address_of
 from .ledger import LedgerView
 from .ledger_rows import Entries
 from .policies import may_manage, refused
@@ -136,7 +137,8 @@ def _retry_folder(request: HttpRequest, folder: EmailFolderPage) -> HttpResponse
     user = request.user if request.user.is_authenticated else None
     upkeep_requests.request(UpkeepKind.RETRY, folder, user=user)
     told = _("The worker reads what is in quarantine in “%(folder)s” again.")
-    messages.success(request, told % {"folder": folder.get_admin_display_title()})
+    buttons = [messages.button(address_of(folder), _("See how far it is"))]
+    messages.success(request, told % {"folder": folder.get_admin_display_title()}, buttons=buttons)
     if not WorkerHeartbeat.is_alive():
         messages.warning(request, _("No worker is running, so it waits until one does."))
     return _back(request)
