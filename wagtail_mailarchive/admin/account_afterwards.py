@@ -276,10 +276,11 @@ class ChoosesAfterFetch(WagtailAdminModelForm):
         address = str(cleaned.get("email") or "")
         typed = str(cleaned.get("confirm_address") or "").strip()
         if not typed:
-            self.add_error("confirm_address", _("Nothing is saved yet. Read what this means."))
+            message = _("Type %(address)s to have archived mail deleted.")
+            self.add_error("confirm_address", message % {"address": address})
         elif address and typed.casefold() != address.casefold():
             self.add_error(
-                "confirm_address", _("This is not the address of the account, %s.") % address
+                "confirm_address", _("This is not the address of the account: %s.") % address
             )
 
     @property

@@ -219,10 +219,10 @@ class MailAccountViewSet(ModelViewSet):
     inspect_view_enabled = False
     list_display = [
         "name",
-        Column("folder", label=gettext_lazy("Email folder")),
+        Column("folder", label=gettext_lazy("Email folder"), classname="mailarchive-wide"),
         Column("host", label=gettext_lazy("Host"), classname="mailarchive-wide"),
         BooleanColumn("enabled", label=gettext_lazy("Enabled"), classname="mailarchive-wide"),
-        ConditionColumn("condition", label=gettext_lazy("Condition"), width="40%"),
+        ConditionColumn("condition", label=gettext_lazy("Condition"), classname="mailarchive-told"),
     ]
     list_export: list[str] = []
     search_fields = ["name", "host", "email"]
