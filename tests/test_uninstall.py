@@ -39,15 +39,23 @@ from wagtail_mailarchive.archive import removal
 from wagtail_mailarchive.fetching.run import LOG_ACTION
 from wagtail_mailarchive.fetching.schedule import FETCH, ensure_schedule
 from wagtail_mailarchive.models import (
+    AccountHealth,
     EmailFolderPage,
     EmailMessagePage,
+    Envelope,
+    IntegrityProblem,
     Lease,
     LedgerEntry,
     MailAccount,
     Mailbox,
+    OAuthGrant,
     Original,
     OriginalChunk,
     Outcome,
+    Trial,
+    TrialKind,
+    UpkeepKind,
+    UpkeepRun,
 )
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +91,8 @@ def test_each_original_is_written_byte_for_byte_and_indexed(tmp_path: Path) -> N
     assert messages[0]["sent_at"] == "2026-03-05T14:30:00+01:00"
     assert messages[0]["sha256"] == hashlib.sha256(raws[0]).hexdigest()
     assert messages[0]["seen_in"][0]["outcome"] == "archived"
+    chain = (tmp_path / "mail" / records[0]["file"] / "chain.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sha256"] for line in chain] == [each["sha256"] for each in messages]
 
 
 def test_quarantined_mail_is_written_too(tmp_path: Path) -> None:
@@ -145,8 +155,15 @@ def test_no_row_of_the_app_is_left_and_the_tree_is_whole(monkeypatch: pytest.Mon
     workspace = factories.workspace()
     for _ in range(2):
         folder = factories.folder(workspace, privacy="login")
-        factories.account(folder)
+        account = factories.account(folder)
+        # What a table of its own keeps of accounts, folders and entries of the ledger.
+        AccountHealth.objects.create(account=account)
+        OAuthGrant.objects.create(account=account, provider="example")
+        Trial.objects.create(kind=TrialKind.DRY_RUN, account=account)
+        UpkeepRun.objects.create(kind=UpkeepKind.VERIFY, folder=folder)
+        IntegrityProblem.objects.create(folder=folder, subject=f"message {folder.pk}")
         factories.archive(folder, *(factories.raw() for _ in range(7)))
+        Envelope.objects.create(entry=LedgerEntry.objects.latest("pk"))
         folder.save_revision()
         GroupPagePermission.objects.create(page=folder, group=group, permission=permission)
     sibling = factories.workspace(parent=workspace)

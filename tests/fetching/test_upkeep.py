@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -438,6 +441,30 @@ def test_the_heads_are_printed_as_json_lines(folder: EmailFolderPage) -> None:
     assert told == [head.as_dict() for head in chain.heads()]
     out, _ = call("mailarchive_verify", "--head", "--folder", str(other.pk))
     assert json.loads(out)["folder"] == other.pk
+
+
+def test_a_chain_is_printed_and_the_documentation_s_recipe_recomputes_it(
+    folder: EmailFolderPage,
+    tmp_path: Path,
+) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(3)))
+    out, _ = call("mailarchive_verify", "--chain", "--folder", str(folder.pk))
+    (tmp_path / "chain.jsonl").write_text(out)
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "durability.md"
+    recipe = page.read_text().split("```python\n# chain.py\n")[1].split("```")[0]
+    (tmp_path / "chain.py").write_text(recipe)
+
+    def recompute() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "chain.py"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    [head] = chain.heads()
+    assert recompute().stdout == f"{head.number} {head.digest}\n"
+    forged = out.replace('"mailbox": "factory"', '"mailbox": "forged"', 1)
+    (tmp_path / "chain.jsonl").write_text(forged)
+    assert "entry 1 does not follow" in recompute().stderr
+    with pytest.raises(CommandError, match="Name the folder"):
+        call("mailarchive_verify", "--chain")
 
 
 @pytest.mark.parametrize("command", ["mailarchive_verify", "mailarchive_reprocess"])

@@ -103,6 +103,19 @@ def lacking(folder_id: int, hashes: Sequence[str]) -> set[str]:
     return set(hashes) - set(known.values_list("sha256", flat=True))
 
 
+def told(folder_id: int) -> Iterator[dict[str, str | int]]:
+    """Yield the entries of a folder's chain with all that is hashed, ready for JSON."""
+    entries = ChainEntry.objects.filter(folder_id=folder_id).order_by("number")
+    for entry in entries.iterator(chunk_size=2000):
+        yield {
+            "number": entry.number,
+            "sha256": entry.sha256,
+            "archived_at": stamp(entry.archived_at),
+            "mailbox": entry.mailbox,
+            "digest": entry.digest,
+        }
+
+
 def heads(folder_id: int | None = None) -> Iterator[Head]:
     """Yield the head of each folder's chain, or of one; none where nothing came in yet."""
     folders = EmailFolderPage.objects.order_by("pk")

@@ -1,7 +1,8 @@
 """Writing a whole archive out as files: originals as .eml, and an index of what the pages had.
 
 The index is one JSON object a line, in `index.jsonl`: folders, their messages, and quarantined
-mail. Files are named by date and number; nothing a sender wrote becomes part of a path.
+mail. Beside the files of each folder stands its chain, in `chain.jsonl`. Files are named by date
+and number; nothing a sender wrote becomes part of a path.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from wagtail.models import Page, PageViewRestriction
 
 from ..exceptions import MailArchiveError, OriginalDamaged, StorageError, gettext_noop
 from ..models import EmailFolderPage, EmailMessagePage, LedgerEntry, Original, Outcome
-from . import originals
+from . import chain, originals
 from .file_storage import flush_folder
 
 INDEX = "index.jsonl"
+CHAIN = "chain.jsonl"
 _TOGETHER = 200  # messages read from the database at once
 
 
@@ -108,6 +110,11 @@ def _export_folder(
             done.quarantined += 1
         _write_line(index, record)
         progress(done.messages + done.quarantined)
+    with (target / name / CHAIN).open("x", encoding="ascii") as file:
+        for entry in chain.told(folder.pk):
+            _write_line(file, entry)
+        file.flush()
+        os.fsync(file.fileno())
     flush_folder(target / name)
 
 

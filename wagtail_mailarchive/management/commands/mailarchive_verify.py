@@ -38,11 +38,23 @@ class Command(BaseCommand):
             help="check nothing; print the last entry of each chain as JSON, to be kept elsewhere",
         )
 
+        what.add_argument(
+            "--chain",
+            action="store_true",
+            help="check nothing; print all of the folder's chain as JSON, to be recomputed",
+        )
+
     def handle(self, **options: Any) -> None:
         folder = folder_of(options["folder"])
         if options["head"]:
             for head in chain.heads(folder.pk if folder else None):
                 self.stdout.write(json.dumps(head.as_dict()))
+            return
+        if options["chain"]:
+            if folder is None:
+                raise CommandError("Name the folder whose chain is to be printed: --folder ID.")
+            for entry in chain.told(folder.pk):
+                self.stdout.write(json.dumps(entry))
             return
         if options["sample"] is None:
             run, _ = open_run(UpkeepKind.VERIFY, folder)
