@@ -26,6 +26,8 @@ class Maildrop:
         retrieved: numbers asked for by RETR, session by session.
         quits: sessions that ended with QUIT.
         broken: numbers at which it hangs up.
+        at_quit: what it says after QUIT; b"" if it removes and hangs up without a word.
+        forgets: whether it removes what was deleted; it says so in any case.
     """
 
     def __init__(
@@ -43,10 +45,13 @@ class Maildrop:
         self.retrieved: list[list[int]] = []
         self.quits = 0
         self.broken: set[int] = set()
+        self.at_quit = b"+OK bye\r\n"
+        self.forgets = True
 
     def __call__(self, talk: Talk) -> None:
         messages = list(self.messages)
         retrieved: list[int] = []
+        deleted: set[int] = set()
         self.retrieved.append(retrieved)
         talk.send(b"+OK ready\r\n")
         while True:
@@ -69,12 +74,18 @@ class Maildrop:
                     raise ClientGone
                 retrieved.append(number)
                 talk.send(b"+OK\r\n" + _stuffed(messages[number - 1]) + b".\r\n")
+            elif command == "DELE":
+                deleted.add(number)
+                talk.send(b"+OK\r\n")
             elif command == "QUIT":
                 self.quits += 1
+                going = deleted if self.forgets else set()
                 if self.deletes:
-                    gone = {messages[each - 1] for each in retrieved}
+                    going |= set(retrieved)
+                gone = {messages[each - 1] for each in going}
+                if not self.at_quit.startswith(b"-ERR"):
                     self.messages = [raw for raw in self.messages if raw not in gone]
-                talk.send(b"+OK bye\r\n")
+                talk.send(self.at_quit)
                 return
             else:
                 talk.send(b"-ERR unknown command\r\n")

@@ -90,9 +90,7 @@ class ImapTreatment:
     def _remove(self, treatment: Treatment, entries: Sequence[LedgerEntry]) -> None:
         for proof in prove(self._under_way, self._source, entries):
             cross(Crossing.PROVEN)
-            if proof.failed:
-                treatment.note_failed(proof)
-                raise Doubtful
+            treatment.note_unproven(proof)
             if proof.proven:
                 self._remove_proven(treatment, proof)
                 self._go_on()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..crossings import Crossing, cross
 from ..sources.pop3_changes import ChangingPop3Source
 from .proof import Proof, prove
-from .treatment import Doubtful, Treatment, require_as_it_was
+from .treatment import Treatment, require_as_it_was
 from .under_way import TimeIsUp, UnderWay
 
 _AT_ONCE = 50  # messages that are read again
@@ -61,9 +61,7 @@ class Pop3Removal:
 
     def _mark_proven(self, proof: Proof) -> None:
         source, uids = self._source, proof.proven
-        if proof.failed:
-            self._treatment.note_failed(proof)
-            raise Doubtful
+        self._treatment.note_unproven(proof)
         if not uids:
             return
         require_as_it_was(self._under_way)

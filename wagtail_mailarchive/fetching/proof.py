@@ -27,11 +27,13 @@ class Proof:
 
     Attributes:
         proven: UIDs of messages that are here, byte for byte.
-        failed: the others that the server still has, and why it is not proven.
+        failed: those that are not what is here, or are not well here, and why.
+        withheld: those that the server lists and did not hand over now.
     """
 
     proven: list[int] = field(default_factory=list)
     failed: dict[int, MailArchiveError] = field(default_factory=dict)
+    withheld: list[int] = field(default_factory=list)
 
 
 def prove(under_way: UnderWay, source: Source, entries: Sequence[LedgerEntry]) -> Iterator[Proof]:
@@ -60,11 +62,11 @@ def _prove(
 ) -> Proof:
     proof = Proof()
     given = {each.uid: each for each in _fetch(under_way, source, batch)}
-    withheld = [each.uid for each in batch if each.uid not in given]
-    if withheld:
-        # Gone a moment ago, which proves nothing wrong; or there, and not handed over.
-        still = under_way.ask(source, lambda: source.describe(withheld))
-        proof.failed.update({each.uid: RemovalNotProven() for each in still})
+    missing = [each.uid for each in batch if each.uid not in given]
+    if missing:
+        # Some may have gone a moment ago.
+        still = under_way.ask(source, lambda: source.describe(missing))
+        proof.withheld.extend(each.uid for each in still)
     for uid, message in given.items():
         original = known[uid].original
         if original is None or _sha256(message) != original.sha256:

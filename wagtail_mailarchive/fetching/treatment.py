@@ -14,7 +14,7 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ..exceptions import CopyNotConfirmed, MailArchiveError, RemovalNotProven
+from ..exceptions import CopyNotConfirmed, MailArchiveError, MessageNotGiven, RemovalNotProven
 from ..models import FetchRun, LedgerEntry, Mailbox, Outcome, Presence
 from ..models.account import AfterFetch
 from .proof import Proof
@@ -132,11 +132,20 @@ class Treatment:
                 )
             self._count(number)
 
-    def note_failed(self, proof: Proof) -> None:
-        """Note what is not proven, so that nothing more is removed in this run."""
+    def note_unproven(self, proof: Proof) -> None:
+        """Note what of `proof` stays on the server.
+
+        Raises:
+            Doubtful: some of it is not what it should be, so nothing more is removed in this run.
+        """
+        if proof.withheld:
+            # As when it is fetched, that says nothing of the others, and is asked for again.
+            self.note_not_done(proof.withheld, MessageNotGiven(host=self._under_way.account.host))
         for uid, reason in proof.failed.items():
             self.note_not_done([uid], reason)
             self._under_way.saw(reason)
+        if proof.failed:
+            raise Doubtful
 
     def note_not_done(self, uids: Sequence[int], reason: MailArchiveError) -> None:
         """Note that `uids` stay on the server, and why."""

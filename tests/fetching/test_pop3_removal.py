@@ -1,0 +1,243 @@
+"""A POP3 maildrop loses what is proven, at QUIT, and the ledger knows it only from then on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from tests import factories
+from tests.servers.dovecot import Dovecot
+from tests.servers.maildrop import Maildrop
+from tests.servers.scripted import ScriptedServer
+from wagtail_mailarchive import crossings
+from wagtail_mailarchive.crossings import Crossing
+from wagtail_mailarchive.fetching import pop3_removal, run
+from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.fetching.schedule import open_run
+from wagtail_mailarchive.fetching.tally import tally
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    FetchRun,
+    LedgerEntry,
+    MailAccount,
+    Presence,
+    RunStatus,
+    Trigger,
+)
+from wagtail_mailarchive.models.account import AfterFetch
+
+from .test_afterwards import choose, die_in_a_fetch, refusal
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("durable")]
+
+
+def mails(number: int) -> list[bytes]:
+    return [factories.raw(f"Message {n}").replace(b"\n", b"\r\n") for n in range(number)]
+
+
+def names(number: int, raw: bytes) -> str:
+    """Unique-ids that do not depend on the bytes."""
+    return raw.partition(b"Message-ID: <")[2].partition(b"@")[0].decode()
+
+
+@contextmanager
+def deleting(folder: EmailFolderPage, maildrop: Maildrop) -> Iterator[MailAccount]:
+    with ScriptedServer(maildrop) as server:
+        yield factories.account(
+            folder, server.endpoint(), protocol="pop3", after_fetch=AfterFetch.DELETE
+        )
+
+
+def fetch(account: MailAccount) -> FetchRun:
+    done = fetch_now(account).run
+    if done.status == RunStatus.SUCCEEDED:
+        assert done.adds_up
+        assert tally(account).adds_up
+    return done
+
+
+def presences() -> Counter[str]:
+    return Counter(LedgerEntry.objects.values_list("presence", flat=True))
+
+
+def test_dovecots_maildrop_is_emptied_of_what_is_archived(
+    folder: EmailFolderPage, dovecot: Dovecot, mail_user: str
+) -> None:
+    for raw in mails(3):
+        dovecot.deliver(mail_user, raw)
+    endpoint = replace(dovecot.endpoint(mail_user), port=dovecot.pop3s)
+    account = factories.account(
+        folder, endpoint, protocol="pop3", after_fetch=AfterFetch.DELETE, after_fetch_days=1
+    )
+    assert fetch(account).deleted == 0
+    assert len(dovecot.message_files(mail_user)) == 3
+    choose(account, AfterFetch.DELETE, after_fetch_days=0)
+    done = fetch(account)
+    assert (done.deleted, done.on_server) == (3, 0)
+    assert dovecot.message_files(mail_user) == []
+    assert presences() == {Presence.REMOVED: 3}
+    assert EmailMessagePage.objects.count() == 3
+    assert refusal(account) == ""
+
+
+def test_each_message_is_read_again_in_the_session_that_deletes_it(
+    folder: EmailFolderPage,
+) -> None:
+    maildrop = Maildrop(mails(3))
+    with deleting(folder, maildrop) as account:
+        assert fetch(account).deleted == 3
+    assert maildrop.retrieved == [[1, 2, 3, 1, 2, 3]]
+    assert maildrop.messages == []
+
+
+@pytest.mark.parametrize("at_quit", [b"-ERR some not removed\r\n", b""])
+def test_a_quit_that_fails_or_says_nothing_is_finished_by_the_next_run(
+    at_quit: bytes, folder: EmailFolderPage
+) -> None:
+    maildrop = Maildrop(mails(3))
+    maildrop.at_quit = at_quit
+    with deleting(folder, maildrop) as account:
+        failed = fetch(account)
+        assert failed.deleted == 0
+        assert presences() == {Presence.REMOVAL_PENDING: 3}
+        maildrop.at_quit = b"+OK bye\r\n"
+        fetch(account)
+    assert maildrop.messages == []
+    assert presences() == {Presence.REMOVED: 3}
+
+
+def test_other_bytes_under_the_same_name_keep_all_of_the_session_on_the_server(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pop3_removal, "_AT_ONCE", 1)
+    maildrop = Maildrop(mails(3), name=names)
+    with deleting(folder, maildrop) as account:
+        fetch(choose(account, AfterFetch.LEAVE))
+        maildrop.messages[1] = maildrop.messages[1].replace(b"Body", b"Bodz")
+        before = list(maildrop.messages)
+        quits = maildrop.quits
+        choose(account, AfterFetch.DELETE)
+        done = fetch(account)
+        assert (done.deleted, done.not_proven) == (0, 1)
+        assert done.anomaly_code == "RemovalNotProven"
+        assert (maildrop.messages, maildrop.quits) == (before, quits)
+        entry = LedgerEntry.objects.get(reason_code="RemovalNotProven")
+        assert entry.uidl == names(2, before[1])
+        assert fetch(account).deleted == 2
+    assert maildrop.messages == [before[1]]
+
+
+def test_a_server_that_deletes_what_was_read_deletes_nothing_that_is_not_proven(
+    folder: EmailFolderPage,
+) -> None:
+    maildrop = Maildrop(mails(2), name=names)
+    with deleting(folder, maildrop) as account:
+        fetch(choose(account, AfterFetch.LEAVE))
+        maildrop.messages[0] += b"more\r\n"
+        maildrop.deletes = True
+        choose(account, AfterFetch.DELETE)
+        assert fetch(account).not_proven == 1
+    assert len(maildrop.messages) == 2
+
+
+def test_what_a_server_only_says_it_deleted_is_not_deleted_again_and_again(
+    folder: EmailFolderPage,
+) -> None:
+    maildrop = Maildrop(mails(2))
+    maildrop.forgets = False
+    with deleting(folder, maildrop) as account:
+        assert fetch(account).deleted == 2
+        fetch(account)
+        read = len(maildrop.retrieved)
+        for _ in range(3):
+            assert fetch(account).deleted == 0
+        assert not any(maildrop.retrieved[read:])
+    assert presences() == {Presence.PRESENT: 2}
+
+
+@pytest.mark.parametrize("action", [AfterFetch.MARK_READ, AfterFetch.MOVE])
+def test_what_pop3_cannot_do_is_said(action: AfterFetch, folder: EmailFolderPage) -> None:
+    maildrop = Maildrop(mails(1))
+    with deleting(folder, maildrop) as account:
+        choose(account, action, move_to="Done")
+        assert fetch(account).status == RunStatus.SUCCEEDED
+        assert refusal(account) == "NotWithPop3"
+    assert len(maildrop.messages) == 1
+
+
+def test_a_task_whose_time_is_up_removes_what_is_proven_and_the_next_goes_on(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pop3_removal, "_AT_ONCE", 2)
+    maildrop = Maildrop(mails(5))
+    with deleting(folder, maildrop) as account:
+        fetch(choose(account, AfterFetch.LEAVE))
+        choose(account, AfterFetch.DELETE)
+        opened, _ = open_run(account, trigger=Trigger.SCHEDULE)
+        left = []
+        while run.work_on(opened.pk, seconds=0) is run.Verdict.CONTINUES:
+            left.append(len(maildrop.messages))
+    assert left[:2] == [3, 1]
+    opened.refresh_from_db()
+    assert (opened.status, opened.deleted, opened.adds_up) == (RunStatus.SUCCEEDED, 5, True)
+
+
+def test_a_run_that_is_stopped_removes_nothing_that_is_only_marked(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildrop = Maildrop(mails(2))
+
+    def interrupt(crossing: Crossing) -> None:
+        if crossing is Crossing.MARKED_ON_SERVER:
+            FetchRun.objects.update(stop_requested=True)
+
+    monkeypatch.setattr(crossings, "interrupt", interrupt)
+    with deleting(folder, maildrop) as account:
+        assert fetch_now(account).run.status == RunStatus.STOPPED
+        assert len(maildrop.messages) == 2
+        monkeypatch.setattr(crossings, "interrupt", None)
+        assert fetch(account).deleted == 2
+    assert maildrop.messages == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Crossing.PROVEN,
+        Crossing.PENDING_NOTED,
+        Crossing.MARKED_ON_SERVER,
+        Crossing.CHANGED_ON_SERVER,
+        Crossing.REMOVAL_NOTED,
+    ],
+)
+def test_what_died_in_between_is_finished_by_later_runs(
+    step: Crossing, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildrop = Maildrop(mails(3))
+    with deleting(folder, maildrop) as account:
+        die_in_a_fetch(account, monkeypatch, step)
+        fetch(account)
+        fetch(account)
+    assert maildrop.messages == []
+    assert presences() == {Presence.REMOVED: 3}
+    assert EmailMessagePage.objects.count() == 3
+
+
+@pytest.mark.parametrize("step", [Crossing.MARKED_ON_SERVER, Crossing.CHANGED_ON_SERVER])
+def test_what_was_begun_is_given_up_where_the_account_leaves_mail_now(
+    step: Crossing, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildrop = Maildrop(mails(2))
+    with deleting(folder, maildrop) as account:
+        die_in_a_fetch(account, monkeypatch, step)
+        choose(account, AfterFetch.LEAVE)
+        fetch(account)
+        fetch(account)
+    gone = step is Crossing.CHANGED_ON_SERVER
+    assert len(maildrop.messages) == (0 if gone else 2)
+    assert presences() == {Presence.REMOVED if gone else Presence.PRESENT: 2}

@@ -1,0 +1,225 @@
+"""What servers refuse or get wrong when they are to remove a message: nothing is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests import factories
+from tests.servers.scripted import ScriptedServer, Talk
+from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.models import (
+    EmailFolderPage,
+    FetchRun,
+    LedgerEntry,
+    MailAccount,
+    Presence,
+    RunStatus,
+)
+from wagtail_mailarchive.models.account import AfterFetch
+
+from .test_afterwards import refusal
+from .test_faults import Fault, asked_for, one_answer, says_nil
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("durable")]
+
+UIDPLUS = b"IMAP4rev1 AUTH=PLAIN UIDPLUS"
+WITH_MOVE = UIDPLUS + b" MOVE"
+
+
+def mail(number: int) -> bytes:
+    return factories.raw(f"Message {number}")
+
+
+class Server:
+    """A mailbox that can be changed, on a server with one fault.
+
+    Attributes:
+        bodies: what it gives by UID while its mailbox is open for reading.
+        later: what it gives instead where it is open for changes.
+        says: beginning of a command -> what it answers to it, after its tag, once it did nothing.
+        marked: UIDs with \\Deleted.
+        changes: the commands that are to change something, as they came.
+    """
+
+    def __init__(
+        self,
+        *uids: int,
+        says: Mapping[bytes, bytes] | None = None,
+        capabilities: bytes = UIDPLUS,
+        status: bytes = b"OK [READ-WRITE] x",
+    ) -> None:
+        self.bodies: dict[int, bytes | Fault] = {uid: mail(uid) for uid in uids or (1, 2, 3)}
+        self.later: dict[int, bytes | Fault] = {}
+        self.says = says or {}
+        self.marked: set[int] = set()
+        self.changes: list[bytes] = []
+        self._capabilities = capabilities
+        self._status = status
+
+    def __call__(self, talk: Talk) -> None:
+        talk.log_in(self._capabilities)
+        bodies: Mapping[int, bytes | Fault] = self.bodies
+        while True:
+            line = talk.line()
+            tag, _, command = line.partition(b" ")
+            if command.startswith(b"SELECT"):
+                bodies = self.bodies | self.later
+                talk.send(b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n" % len(bodies))
+                talk.send(tag + b" " + self._status + b"\r\n")
+            elif command.startswith((b"UID STORE", b"UID EXPUNGE", b"UID MOVE", b"UID COPY")):
+                self.changes.append(command)
+                self._change(talk, tag, command)
+            elif command.startswith((b"STATUS", b"CREATE", b"SUBSCRIBE")):
+                talk.send(b'* STATUS "x" (MESSAGES 0)\r\n' + tag + b" OK done\r\n")
+            else:
+                there = {uid: each for uid, each in bodies.items() if uid in self.bodies}
+                known = command.startswith(b"UID FETCH") and set(asked_for(command)) - set(there)
+                if known:
+                    talk.send(tag + b" OK done\r\n")
+                elif not one_answer(talk, line, there):
+                    return
+
+    def _change(self, talk: Talk, tag: bytes, command: bytes) -> None:
+        for beginning, answer in self.says.items():
+            if command.startswith(beginning):
+                talk.send(tag + b" " + answer + b"\r\n")
+                return
+        uids = set(asked_for(command))
+        if command.startswith(b"UID STORE") and b"Deleted" in command:
+            self.marked = self.marked - uids if b"-FLAGS" in command else self.marked | uids
+        elif command.startswith(b"UID EXPUNGE"):
+            self.bodies = {u: raw for u, raw in self.bodies.items() if u not in uids & self.marked}
+        talk.send(tag + b" OK done\r\n")
+
+
+def run_against(
+    server: Server,
+    folder: EmailFolderPage,
+    action: AfterFetch,
+    between: Callable[[], None] = lambda: None,
+    *,
+    times: int = 1,
+) -> tuple[FetchRun, MailAccount]:
+    """Archive first, then treat, which `between` happens before."""
+    with ScriptedServer(server) as scripted:
+        account = factories.account(folder, scripted.endpoint())
+        assert fetch_now(account).run.archived == len(server.bodies)
+        between()
+        account.after_fetch, account.move_to = action, "Done"
+        account.save()
+        for _ in range(times):
+            done = fetch_now(account).run
+    return done, account
+
+
+def presences() -> list[str]:
+    return list(LedgerEntry.objects.order_by("uid").values_list("presence", flat=True))
+
+
+def test_other_bytes_under_the_same_uid_are_not_removed_nor_anything_else_in_that_run(
+    folder: EmailFolderPage,
+) -> None:
+    server = Server()
+    server.later[2] = mail(99)
+    done, _ = run_against(server, folder, AfterFetch.DELETE)
+    assert (done.deleted, done.not_proven, done.anomaly_code) == (0, 1, "RemovalNotProven")
+    assert server.changes == []
+    entry = LedgerEntry.objects.get(uid=2)
+    assert (entry.presence, entry.reason_code) == (Presence.PRESENT, "RemovalNotProven")
+
+
+def test_one_message_that_is_not_proven_does_not_keep_the_others_for_ever(
+    folder: EmailFolderPage,
+) -> None:
+    server = Server()
+    server.later[2] = mail(99)
+    done, _ = run_against(server, folder, AfterFetch.DELETE, times=2)
+    assert done.deleted == 2
+    assert presences() == [Presence.REMOVED, Presence.PRESENT, Presence.REMOVED]
+    assert set(server.bodies) == {2}
+
+
+def test_a_message_that_is_not_handed_over_again_is_not_removed(folder: EmailFolderPage) -> None:
+    server = Server()
+    server.later[3] = says_nil
+    done, _ = run_against(server, folder, AfterFetch.DELETE)
+    assert (done.deleted, done.not_proven, done.anomaly_code) == (2, 1, "")
+    assert set(server.bodies) == {3}
+    entry = LedgerEntry.objects.get(uid=3)
+    assert (entry.presence, entry.reason_code) == (Presence.PRESENT, "MessageNotGiven")
+
+
+def test_a_message_that_went_meanwhile_is_no_anomaly(folder: EmailFolderPage) -> None:
+    server = Server()
+
+    def go(talk: Talk, tag: bytes, uid: int) -> bool:
+        del server.bodies[2]
+        talk.send(tag + b" OK done\r\n")
+        return True
+
+    server.later[2] = go
+    done, _ = run_against(server, folder, AfterFetch.DELETE)
+    assert (done.not_proven, done.anomaly_code) == (0, "")
+    assert presences()[1] == Presence.PRESENT
+
+
+def test_a_read_only_mailbox_is_left_alone_and_said(folder: EmailFolderPage) -> None:
+    server = Server(status=b"OK [READ-ONLY] x")
+    done, account = run_against(server, folder, AfterFetch.DELETE)
+    assert (done.status, done.deleted) == (RunStatus.SUCCEEDED, 0)
+    assert refusal(account) == "MailboxReadOnly"
+    assert server.changes == []
+
+
+def test_what_cannot_be_expunged_is_not_left_marked_as_deleted(folder: EmailFolderPage) -> None:
+    server = Server(says={b"UID EXPUNGE": b"NO [NOPERM] no"})
+    done, account = run_against(server, folder, AfterFetch.DELETE)
+    assert (done.status, done.deleted) == (RunStatus.SUCCEEDED, 0)
+    assert server.marked == set()
+    assert refusal(account) == "ChangeRefused"
+    assert presences() == [Presence.REMOVAL_PENDING] * 3
+    server.says = {}
+
+
+def test_what_cannot_be_marked_is_not_expunged(folder: EmailFolderPage) -> None:
+    server = Server(says={b"UID STORE 1:3 +FLAGS": b"NO no"})
+    run_against(server, folder, AfterFetch.DELETE)
+    assert not any(each.startswith(b"UID EXPUNGE") for each in server.changes)
+
+
+def test_a_move_that_fails_removes_nothing(folder: EmailFolderPage) -> None:
+    server = Server(says={b"UID MOVE": b"NO [TRYCREATE] no"}, capabilities=WITH_MOVE)
+    done, account = run_against(server, folder, AfterFetch.MOVE)
+    assert (done.status, done.moved) == (RunStatus.SUCCEEDED, 0)
+    assert refusal(account) == "ChangeRefused"
+    assert [each.split()[1] for each in server.changes] == [b"MOVE"]
+
+
+@pytest.mark.parametrize("answer", [b"OK done", b"OK [COPYUID 9 1:2 5:6] x", b"NO no"])
+def test_a_copy_that_is_not_confirmed_deletes_nothing_and_is_not_made_again(
+    answer: bytes, folder: EmailFolderPage
+) -> None:
+    server = Server(says={b"UID COPY": answer})
+    done, account = run_against(server, folder, AfterFetch.MOVE)
+    assert done.moved == 0
+    assert [each.split()[1] for each in server.changes] == [b"COPY"]
+    assert refusal(account) == ("CopyNotConfirmed" if answer.startswith(b"OK") else "ChangeRefused")
+    if answer.startswith(b"OK"):
+        assert presences() == [Presence.PRESENT] * 3
+        with ScriptedServer(server) as scripted:
+            MailAccount.objects.update(port=scripted.port)
+            again = MailAccount.objects.get()
+            again.set_secret(scripted.endpoint().secret)
+            again.save()
+            fetch_now(again)
+        assert len(server.changes) == 1
+
+
+def test_a_connection_lost_in_the_command_leaves_it_pending(folder: EmailFolderPage) -> None:
+    server = Server(says={b"UID EXPUNGE": b"* garbage"})
+    done, _ = run_against(server, folder, AfterFetch.DELETE)
+    assert done.status == RunStatus.FAILED
+    assert presences() == [Presence.REMOVAL_PENDING] * 3
+    assert server.marked == {1, 2, 3}
