@@ -26,7 +26,7 @@ from ..exceptions import (
     ServerDeletionForbidden,
 )
 from ..models import MailAccount, Mailbox
-from ..models.account import AfterFetch, MailboxChoice
+from ..models.account import AfterFetch, MailboxChoice, Protocol
 from ..models.site_settings import effective_settings
 from ..sources.base import Source
 from ..sources.imap_changes import ChangingImapSource
@@ -161,9 +161,13 @@ class Afterwards:
 
 
 def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
-    """Return why the account's action cannot be done over `source`, or must not be."""
+    """Return why the account's action cannot be done on the server of `source`, or must not be.
+
+    Args:
+        source: entered; one that can change nothing will do.
+    """
     action, host = account.after_fetch, account.host
-    is_imap = isinstance(source, ChangingImapSource)
+    is_imap = account.protocol == Protocol.IMAP
     if not is_imap and action != AfterFetch.DELETE:
         return NotWithPop3()
     if action == AfterFetch.DELETE and not effective_settings().ALLOW_SERVER_DELETION:
@@ -174,10 +178,11 @@ def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
         for name in account.mailboxes:
             if _is_target(account, name):
                 return MoveTargetArchived(mailbox=name)
-    if isinstance(source, ChangingImapSource):
-        if action == AfterFetch.DELETE and not source.can_delete:
+    if is_imap:
+        offered = set(source.capabilities)
+        if action == AfterFetch.DELETE and "UIDPLUS" not in offered:
             return NoUidPlus(host=host)
-        if action == AfterFetch.MOVE and not source.can_move:
+        if action == AfterFetch.MOVE and not offered & {"UIDPLUS", "MOVE"}:
             return NoMove(host=host)
     return None
 
