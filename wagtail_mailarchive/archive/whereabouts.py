@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..mime.dates import read_date
+from ..mime.message import storable
 from ..models import EmailMessagePage, LedgerEntry, MessageText, Outcome
 from ..models.reference import message_id_digest
 from .search import find_heads
@@ -48,7 +49,7 @@ class Question:
     @classmethod
     def read(cls, text: str) -> Question:
         """Return what `text` may mean: a whole header line, a date as people write it, or words."""
-        text = text[:_LONGEST].strip()
+        text = storable(text[:_LONGEST]).strip()
         header = _HEADER.match(text)
         name = header[1].lower() if header else ""
         value = text[header.end() :].strip() if header else text
