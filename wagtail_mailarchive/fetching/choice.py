@@ -64,7 +64,7 @@ def mailboxes_to_archive(
     if account.protocol == Protocol.POP3:
         return [POP3_MAILBOX]
     if account.mailbox_choice == MailboxChoice.NAMED:
-        return list(dict.fromkeys(account.mailboxes))
+        return _each_once(account.mailboxes)
     # What is moved must not come back as new mail of another mailbox.
     target = account.move_to if account.after_fetch == AfterFetch.MOVE else ""
     return [name for name in all_but_unwanted(ask()) if name != target]
@@ -93,7 +93,15 @@ def all_but_unwanted(listed: Sequence[RemoteMailbox]) -> list[str]:
     if not any(name.upper() == _INBOX for name in taken):
         # It is always there (RFC 3501 section 5.1), even where it is not listed.
         taken.insert(0, _INBOX)
-    return list(dict.fromkeys(taken))
+    return _each_once(taken)
+
+
+def _each_once(names: Sequence[str]) -> list[str]:
+    """Return `names` without repetition; INBOX is one, however it is written (RFC 3501, 5.1)."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(_INBOX if name.upper() == _INBOX else name, name)
+    return list(found.values())
 
 
 def is_gmails(name: str) -> bool:

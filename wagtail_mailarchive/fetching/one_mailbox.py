@@ -34,7 +34,8 @@ from .waiting import (
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
-# Messages that fail one after the other, each asked for alone: then it is not the messages.
+# Messages that fail one after the other, each asked for alone: then it is not the messages. Unless
+# they failed in earlier runs: then there are such messages, and the rest of them is left in peace.
 _MOST_FAILURES = 3
 
 
@@ -94,7 +95,10 @@ class OneMailbox:
         account, run_id = self._under_way.account, self._under_way.run.pk
         with self._under_way.fenced():
             most = left_of_limit(FetchRun.objects.get(pk=run_id), account)
-            todo = waiting(self._mailbox, self._uidvalidity, run_id=run_id, most=most)
+            retries = self._under_way.failures_again < _MOST_FAILURES
+            todo = waiting(
+                self._mailbox, self._uidvalidity, run_id=run_id, most=most, retries=retries
+            )
             self._under_way.note(waiting=waits(account), on_server=on_server(account))
         cross(Crossing.WAITING_CHOSEN)
         return todo
@@ -119,7 +123,7 @@ class OneMailbox:
                 for batch in coming:
                     self._write(writer, batch)
         except ReadingFailed as failed:
-            self._note_failure(failed)
+            self._note_failure(failed, again=not todo.failed.isdisjoint(failed.uids))
             if under_way.is_over():
                 raise TimeIsUp from None
             raise
@@ -146,7 +150,7 @@ class OneMailbox:
             self._note(batch.missing, error, alone=batch.is_alone)
         writer.write(self._unknown(batch.incoming))
         if batch.incoming:
-            under_way.failures = 0
+            under_way.failures = under_way.failures_again = 0
         under_way.committed()
 
     def _unknown(self, incoming: Sequence[Incoming]) -> Sequence[Incoming]:
@@ -164,8 +168,11 @@ class OneMailbox:
         uids = {each.uid for each in known}
         return [each for each in incoming if each.uid not in uids]
 
-    def _note_failure(self, failed: ReadingFailed) -> None:
+    def _note_failure(self, failed: ReadingFailed, *, again: bool) -> None:
         """Note at what the server failed.
+
+        Args:
+            again: whether it did so in an earlier run, too.
 
         Raises:
             SourceError: it fails at whatever it is asked for, or asks to be left alone.
@@ -175,7 +182,9 @@ class OneMailbox:
             raise failed.error from None
         self._under_way.saw(failed.error)
         self._note(failed.uids, failed.error, alone=failed.alone)
-        if failed.alone:
+        if failed.alone and again:
+            self._under_way.failures_again += 1
+        elif failed.alone:
             self._under_way.failures += 1
         if self._under_way.failures >= _MOST_FAILURES:
             raise failed.error from None

@@ -38,6 +38,7 @@ from .schedule import stop_orphans
 from .tally import Tally, tally
 from .tokens import renew_next_time
 from .under_way import TimeIsUp, UnderWay, Unwanted
+from .waiting import not_read
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -88,9 +89,7 @@ def work_on(
         return Verdict.BUSY
     try:
         cross(Crossing.LEASE_TAKEN)
-        return _work(
-            run, account, held, seconds, after_batch, beat, has_pending=run.has_pending
-        )
+        return _work(run, account, held, seconds, after_batch, beat, has_pending=run.has_pending)
     except LeaseLost as error:
         # Or the account was deleted, and its lease with it.
         note_anomaly(run, error)
@@ -197,6 +196,8 @@ def _end(
         # After another end not every mailbox was listed, so nothing has to add up.
         values["adds_up"] = counted.adds_up
         values["fetched_at"] = Coalesce("fetched_at", timezone.now())
+    if counted.waiting:
+        values["not_read"] = not_read(account)
     with transaction.atomic():
         _note(
             run,

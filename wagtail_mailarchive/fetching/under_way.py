@@ -50,6 +50,7 @@ class UnderWay:
         largest: bytes of one message that is read.
         has_pending: whether messages were about to be removed from the server when the task began.
         failures: messages in a row at which the server failed, each asked for alone.
+        failures_again: likewise of those at which it had failed in an earlier run.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class UnderWay:
         self.until = until
         self.largest = account.largest_message()
         self.has_pending = has_pending
-        self.failures = 0
+        self.failures = self.failures_again = 0
         self._end = time.monotonic() + seconds
         self._after_batch = after_batch
         self._beat = beat

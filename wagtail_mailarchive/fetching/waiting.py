@@ -7,7 +7,7 @@ it comes after all others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 
 from django.db.models import BigIntegerField, F, QuerySet
@@ -31,35 +31,58 @@ class Waiting:
     Attributes:
         uids: in the order to ask for them.
         alone: those of them to ask for one by one.
+        failed: those of them at which the server failed in an earlier run, asked for alone.
         wanted: those of them to be read although they are larger than the limit.
     """
 
     uids: Sequence[int]
     alone: Collection[int]
+    failed: Set[int] = frozenset()
     wanted: Collection[int] = frozenset()
 
 
-def waiting(mailbox: Mailbox, uidvalidity: int, *, run_id: int, most: int | None = None) -> Waiting:
+def waiting(
+    mailbox: Mailbox,
+    uidvalidity: int,
+    *,
+    run_id: int,
+    most: int | None = None,
+    retries: bool = True,
+) -> Waiting:
     """Return what `run_id` still has to fetch: not what it failed at already.
 
     Args:
         most: how many at most, the oldest; None for all.
+        retries: whether those at which the server failed in earlier runs are among them.
     """
+    waits = _entries(mailbox, uidvalidity, Outcome.WAITING)
     rows = (
-        _entries(mailbox, uidvalidity, Outcome.WAITING)
-        .exclude(failed_in=run_id)
+        (waits.exclude(failed_in=run_id) if retries else waits.filter(failed_in=None))
         # A wanted one may be larger than this machine bears, so nothing comes after it.
         .order_by("is_wanted", F("failed_in").asc(nulls_first=True), "uid")
-        .values_list("uid", "reason_code", "is_wanted")[:most]
+        .values_list("uid", "reason_code", "failed_in", "is_wanted")[:most]
     )
-    uids, alone, wanted = [], set(), set()
-    for uid, reason, is_wanted in rows.iterator(chunk_size=5_000):
+    uids, alone, failed, wanted = [], set(), set(), set()
+    for uid, reason, failed_in, is_wanted in rows.iterator(chunk_size=5_000):
         uids.append(uid)
         if reason:
             alone.add(uid)
+        if failed_in is not None:
+            failed.add(uid)
         if is_wanted:
             wanted.add(uid)
-    return Waiting(uids, alone, wanted)
+    return Waiting(uids, alone, failed, wanted)
+
+
+def not_read(account: MailAccount) -> int:
+    """Return how many messages the server lists and did not hand over."""
+    return LedgerEntry.objects.filter(
+        mailbox__account=account,
+        mailbox__is_archived=True,
+        outcome=Outcome.WAITING,
+        presence=Presence.PRESENT,
+        reason_code__gt="",
+    ).count()
 
 
 def left_of_limit(run: FetchRun, account: MailAccount) -> int | None:
