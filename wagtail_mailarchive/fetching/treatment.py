@@ -83,18 +83,8 @@ class Treatment:
         A message that the server said it treated so is not treated so again, wherever it still is.
         """
         days = min(self._under_way.account.after_fetch_days, _MOST_DAYS)
-        rows = (
-            _entries(self._mailbox)
-            .filter(
-                uid__gt=after,
-                outcome__in=_ARCHIVED,
-                presence__in=_THERE,
-                decided_at__lte=timezone.now() - timedelta(days=days),
-                original__isnull=False,
-                message__isnull=False,
-            )
-            .exclude(reason_code__in=_LEFT_ALONE)
-            .exclude(treated=self.action, treated_at__isnull=False)
+        rows = concerned(_entries(self._mailbox), self.action).filter(
+            uid__gt=after, decided_at__lte=timezone.now() - timedelta(days=days)
         )
         return list(rows.select_related("original").order_by("uid")[:most])
 
@@ -168,6 +158,20 @@ class Treatment:
         entries = _entries(self._mailbox)
         for start in range(0, len(uids), _ROWS_PER_STATEMENT):
             yield entries.filter(uid__in=uids[start : start + _ROWS_PER_STATEMENT])
+
+
+def concerned(rows: QuerySet[LedgerEntry], action: str) -> QuerySet[LedgerEntry]:
+    """Return those of `rows` that are archived, on the server and not yet treated so."""
+    return (
+        rows.filter(
+            outcome__in=_ARCHIVED,
+            presence__in=_THERE,
+            original__isnull=False,
+            message__isnull=False,
+        )
+        .exclude(reason_code__in=_LEFT_ALONE)
+        .exclude(treated=action, treated_at__isnull=False)
+    )
 
 
 def given_up(mailbox: Mailbox, action: AfterFetch) -> list[int]:
