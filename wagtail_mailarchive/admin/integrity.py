@@ -88,8 +88,9 @@ class IntegrityView(WagtailAdminTemplateMixin, TemplateView):
         here = {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()}
         if self.folder is None:
             return [*self.breadcrumbs_items, here]
-        above = {"url": reverse("mailarchive_integrity"), "label": self.get_page_title()}
-        return [*self.breadcrumbs_items, above, {**here, "label": self.get_page_subtitle()}]
+        explorer = reverse("wagtailadmin_explore", args=[self.folder.pk])
+        above = {"url": explorer, "label": self.get_page_subtitle()}
+        return [*self.breadcrumbs_items, above, here]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
