@@ -8,13 +8,18 @@ treated on the server as the account says (`afterwards`).
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from django.db.models import QuerySet
+
 from ..crossings import Crossing, cross
 from ..exceptions import MailboxNotFound, ServerBusy, SourceError, rebuilt
 from ..mime.process import ParserProcess
+from ..models import Mailbox
+from ..models.account import MailboxChoice
 from ..sources.base import Source
 from ..sources.open import open_source
 from .afterwards import Afterwards, is_wanted
@@ -25,6 +30,8 @@ from .health import note_certificate
 from .one_mailbox import OneMailbox
 from .pipeline import ReadingFailed
 from .under_way import TimeIsUp, UnderWay
+
+_log = logging.getLogger("wagtail_mailarchive.fetching")
 
 # Mailboxes that fail one after the other: then it is not the mailboxes.
 _MOST_FAILURES = 3
@@ -87,13 +94,14 @@ class Pass:
 
     def _work_through(self, source: Source, parser: ParserProcess) -> None:
         if self._todo is None:
-            note_certificate(self._under_way.account.pk, source.certificate_expires_at)
+            with self._under_way.fenced():
+                note_certificate(self._under_way.account.pk, source.certificate_expires_at)
             self._todo = self._choose(source)
         while self._todo:
             try:
                 OneMailbox(self._under_way, source, parser, self._todo[0]).fetch()
             except MailboxNotFound as error:
-                self._note(error)
+                self._leave_out(self._todo[0], error)
             except ReadingFailed:
                 return
             except ServerBusy:
@@ -110,6 +118,9 @@ class Pass:
             cross(Crossing.MAILBOX_FINISHED)
             self._failures = 0
             self._next(self._todo)
+        if not self._mailboxes().filter(is_archived=True).exists():
+            # Then it is not some that belong to others and are only shown.
+            self._note_that_none_is_read()
         if self._problem is None and is_wanted(self._under_way):
             Afterwards(self._under_way, source, is_listed=True).work()
 
@@ -122,12 +133,35 @@ class Pass:
         todo.popleft()
         if not todo:
             return
-        self._under_way.failures = 0
+        self._under_way.failures = self._under_way.failures_again = 0
         self._under_way.go_on()
         if self._under_way.is_over():
             with self._under_way.fenced():
                 self._under_way.note(current_mailbox=todo[0])
             raise TimeIsUp
+
+    def _leave_out(self, name: str, error: MailboxNotFound) -> None:
+        """Go on without a mailbox that the server does not open.
+
+        Where all are to be archived, a server may list some that its user must not read.
+        """
+        account = self._under_way.account
+        if account.mailbox_choice != MailboxChoice.ALL:
+            self._note(error)
+            return
+        _log.warning("Account %s: mailbox %r is left out: %s", account.pk, name, error)
+        with self._under_way.fenced():
+            self._mailboxes().filter(name=name).update(
+                is_archived=False, problem_code=error.code, problem_params=error.params
+            )
+
+    def _note_that_none_is_read(self) -> None:
+        left_out = self._mailboxes().exclude(problem_code="").order_by("pk").first()
+        if left_out is not None:
+            self._note(MailboxNotFound(**left_out.problem_params))
+
+    def _mailboxes(self) -> QuerySet[Mailbox]:
+        return Mailbox.objects.filter(account=self._under_way.account)
 
     def _note(self, error: SourceError) -> None:
         """Keep the first error for the end of the run, which may be another task's."""

@@ -59,6 +59,8 @@ class OneMailbox:
                     "folder_id": account.folder_id,
                     "server": account.server,
                     "is_archived": True,
+                    "problem_code": "",
+                    "problem_params": {},
                 },
             )
         self._uidvalidity = 0
