@@ -19,6 +19,7 @@ from wagtail_mailarchive.models import (
     AccountHealth,
     ArchiveSiteSettings,
     EmailFolderPage,
+    EmailMessagePage,
     LedgerEntry,
     MailAccount,
     Mailbox,
@@ -62,8 +63,9 @@ def page_of(client: Client, account: MailAccount) -> str:
 def archived(account: MailAccount, *days_ago: int, **values: Any) -> None:
     """Have the ledger know messages on the server that were archived so many days ago."""
     mailbox, _ = Mailbox.objects.get_or_create(
-        account=account, folder=account.folder, name="INBOX", server=account.server
+        account=account, folder=account.folder, name="INBOX", server=account.server, uidvalidity=1
     )
+    page = EmailMessagePage.objects.first() or factories.archive(account.folder, factories.raw())[0]
     number = mailbox.entries.count()
     now = timezone.now()
     rows = [
@@ -72,6 +74,8 @@ def archived(account: MailAccount, *days_ago: int, **values: Any) -> None:
             uidvalidity=1,
             uid=number + position,
             decided_at=now - timedelta(days=days, minutes=1),
+            message=page,
+            original=page.original,
             **{"outcome": Outcome.ARCHIVED, **values},
         )
         for position, days in enumerate(days_ago, start=1)

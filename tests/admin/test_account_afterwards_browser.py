@@ -40,14 +40,17 @@ def account(chromium: Any, db: None) -> MailAccount:
     folder = factories.folder(factories.workspace("Sales"), title="Offers")
     account = factories.account(folder, name="Sales inbox", email="sales@example.org")
     mailbox = Mailbox.objects.create(
-        account=account, folder=folder, name="INBOX", server=account.server
+        account=account, folder=folder, name="INBOX", server=account.server, uidvalidity=1
     )
+    [page] = factories.archive(folder, factories.raw())
     LedgerEntry.objects.create(
         mailbox=mailbox,
         uidvalidity=1,
         uid=1,
         outcome=Outcome.ARCHIVED,
         decided_at=timezone.now(),
+        message=page,
+        original=page.original,
     )
     return account
 

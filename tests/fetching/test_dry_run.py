@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
@@ -21,12 +22,14 @@ from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.models import (
     ArchiveSiteSettings,
     EmailFolderPage,
+    LedgerEntry,
     MailAccount,
     MailboxChoice,
     Selection,
     TrialKind,
     TrialStatus,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 from wagtail_mailarchive.models.run import sentence
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +138,68 @@ def test_what_is_too_large_or_waits_for_the_limit_says_so(
     assert reasons(result, "waiting") == {
         "It comes later, because one fetch takes at most 2 messages."
     }
+
+
+@pytest.mark.usefixtures("durable")
+@PROTOCOLS
+def test_what_would_be_deleted_is_listed_with_the_reason(
+    make: Any, protocol: str, dovecot: Dovecot, mail_user: str
+) -> None:
+    account = make(protocol)
+    deliver(dovecot, mail_user, "Old", "Recent")
+    fetch_now(account)
+    old = LedgerEntry.objects.filter(message__subject="Old")
+    old.update(decided_at=timezone.now() - timedelta(days=8))
+    deliver(dovecot, mail_user, "New")
+    account.after_fetch, account.after_fetch_days = AfterFetch.DELETE, 7
+    result = dry_run(account)
+    assert fates(result) == [("New", "archive"), ("Old", "delete")]
+    assert counts(result) == {"archive": 1, "delete": 1, "known": 1}
+    assert reasons(result, "delete") == {
+        "It is archived already, and the time that the account waits (7 days) has passed."
+    }
+    account.after_fetch_days = 0
+    assert counts(dry_run(account)) == {"archive": 1, "delete": 2}
+    assert reasons(dry_run(account), "delete") == {"It is archived already."}
+    assert result["refusal"] is None
+
+
+@pytest.mark.usefixtures("durable")
+@pytest.mark.parametrize("action", [AfterFetch.MARK_READ, AfterFetch.MOVE])
+def test_what_would_be_marked_or_moved_is_listed_until_it_is_done(
+    action: AfterFetch, make: Any, dovecot: Dovecot, mail_user: str
+) -> None:
+    deliver(dovecot, mail_user, "One")
+    account = make(after_fetch=action, move_to="Done")
+    assert counts(dry_run(account)) == {"archive": 1}
+    MailAccount.objects.update(after_fetch=AfterFetch.LEAVE)
+    fetch_now(MailAccount.objects.get())
+    assert counts(dry_run(account)) == {action.value: 1}
+    MailAccount.objects.update(after_fetch=action)
+    fetch_now(MailAccount.objects.get())
+    left = {"known": 1} if action == AfterFetch.MARK_READ else {}
+    assert counts(dry_run(account)) == left
+
+
+def test_why_nothing_would_be_deleted_is_told(make: Any, dovecot: Dovecot, mail_user: str) -> None:
+    ArchiveSiteSettings.objects.create(allow_server_deletion=False)
+    deliver(dovecot, mail_user, "One")
+    account = make()
+    fetch_now(account)
+    account.after_fetch = AfterFetch.DELETE
+    result = dry_run(account)
+    assert counts(result) == {"known": 1}
+    assert result["refusal"]["code"] == "ServerDeletionForbidden"
+
+
+def test_the_accounts_own_limit_of_size_counts(make: Any, dovecot: Dovecot, mail_user: str) -> None:
+    dovecot.deliver(mail_user, factories.raw("Huge", ("x" * 70 + "\n") * 20_000))
+    account = make(size_limit=1)
+    assert counts(dry_run(account)) == {"too_large": 1}
+    run = fetch_now(account).run
+    assert (run.too_large, run.archived) == (1, 0)
+    LedgerEntry.objects.update(is_wanted=True)
+    assert counts(dry_run(account)) == {"archive": 1}
 
 
 def test_what_is_not_selected_says_why(make: Any, dovecot: Dovecot, mail_user: str) -> None:

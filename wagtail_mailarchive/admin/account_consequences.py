@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from wagtail.log_actions import LogFormatter, log
 
+from ..fetching.treatment import concerned
 from ..models import LedgerEntry, MailAccount, Outcome, Presence
 from ..models.account import AfterFetch, MailboxChoice
 
@@ -91,7 +92,7 @@ GMAIL_NOTE = gettext_lazy(
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
+class Affected:
     """Archived messages that are still on the server and not yet treated as the account says.
 
     Attributes:
@@ -103,16 +104,15 @@ class Concerned:
     later: int
 
 
-def concerned(account: MailAccount) -> Concerned:
+def affected_by(account: MailAccount) -> Affected:
     """Count what the choice of `account`, saved or not, applies to (one query)."""
     if account.pk is None or account.after_fetch == AfterFetch.LEAVE:
-        return Concerned(0, 0)
-    rows = _rows(account)
-    if account.after_fetch == AfterFetch.MARK_READ:
-        rows = rows.exclude(treated=AfterFetch.MARK_READ, treated_at__isnull=False)
+        return Affected(0, 0)
     before = timezone.now() - timedelta(days=account.after_fetch_days)
-    counted = rows.aggregate(whole=Count("pk"), due=Count("pk", filter=Q(decided_at__lte=before)))
-    return Concerned(counted["due"], counted["whole"] - counted["due"])
+    counted = concerned(_rows(account), account.after_fetch).aggregate(
+        whole=Count("pk"), due=Count("pk", filter=Q(decided_at__lte=before))
+    )
+    return Affected(counted["due"], counted["whole"] - counted["due"])
 
 
 def archived_on_server(account: MailAccount) -> int:
@@ -125,6 +125,7 @@ def _rows(account: MailAccount) -> QuerySet[LedgerEntry]:
         mailbox__account=account.pk,
         # UIDs of another server, or user there, mean nothing any more.
         mailbox__server__in=["", account.server],
+        mailbox__uidvalidity=F("uidvalidity"),
         outcome__in=[Outcome.ARCHIVED, Outcome.DUPLICATE],
         presence__in=[Presence.PRESENT, Presence.REMOVAL_PENDING],
     )
@@ -150,10 +151,10 @@ def what_happens_to_new(account: MailAccount) -> str:
 
 def what_happens_to_archived(account: MailAccount) -> list[str]:
     """Return the same of what is archived already; nothing if nothing is."""
-    stock = concerned(account)
-    told = [_said(_WITH_NEXT_FETCH, account, stock.due)] if stock.due else []
-    if stock.later:
-        told.append(_said(_LATER, account, stock.later))
+    affected = affected_by(account)
+    told = [_said(_WITH_NEXT_FETCH, account, affected.due)] if affected.due else []
+    if affected.later:
+        told.append(_said(_LATER, account, affected.later))
     return told
 
 

@@ -68,7 +68,7 @@ def _request(request: HttpRequest, account: MailAccount) -> None:
 
 def _context(account: MailAccount, trial: Trial | None) -> dict[str, Any]:
     result = trial.result if trial is not None else {}
-    error = result.get("error")
+    error, refusal = result.get("error"), result.get("refusal")
     return {
         "account": account,
         "account_url": reverse("mailarchive_accounts:edit", args=[account.pk]),
@@ -76,6 +76,7 @@ def _context(account: MailAccount, trial: Trial | None) -> dict[str, Any]:
         "is_under_way": trial is not None and trial.status != TrialStatus.DONE,
         "waits_because": waits_because(trial) if trial is not None else None,
         "error": sentence(error["code"], error["params"]) if error else "",
+        "refusal": sentence(refusal["code"], refusal["params"]) if refusal else "",
         "counts": list(_counts(result.get("counts", {}))),
         "found": [_tell(each) for each in result.get("messages", [])],
         "listed": LISTED,

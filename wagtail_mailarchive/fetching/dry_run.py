@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,9 +35,11 @@ from ..sources.base import RemoteMessage, Source
 from ..sources.deadline import Deadline
 from ..sources.open import open_source
 from ..sources.pop3 import Pop3Source
+from .afterwards import why_not
 from .choice import mailboxes_to_archive
 from .credentials import endpoint_of
 from .selection import Criterion, criteria
+from .treatment import concerned
 
 SECONDS = 240.0
 # Messages told one by one, those to be archived first; of the others there are numbers only.
@@ -45,8 +47,6 @@ LISTED = 200
 _SHOWN = 200  # characters of a subject or name
 _MEGABYTE = 1024 * 1024
 
-# What is treated on the server after a fetch.
-_TREATED = (Outcome.ARCHIVED, Outcome.DUPLICATE)
 # What the ledger has decided for good.
 _DECIDED = (Outcome.ARCHIVED, Outcome.DUPLICATE, Outcome.QUARANTINED, Outcome.ERASED)
 
@@ -70,14 +70,15 @@ TREATMENTS = (Fate.MARK_READ, Fate.MOVE, Fate.DELETE)
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the ledger knows of a message."""
+    """What the ledger says of a message.
+
+    Attributes:
+        is_due: the next fetch would treat it on the server as the account says.
+    """
 
     outcome: str
-    presence: str
-    decided_at: datetime | None
-    treated: str
-    treated_at: datetime | None
     is_wanted: bool
+    is_due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def dry_run(account: MailAccount) -> dict[str, Any]:
     """Return, ready for JSON, what the next fetch of `account` would do.
 
     "counts" holds a number for each `Fate`, "messages" the first 200 but those already here,
-    "truncated" whether there are more. An error of ours ends it and is told in "error" beside
-    what was found before.
+    "truncated" whether there are more. "refusal" says why nothing would be done on the server with
+    archived mail. An error of ours ends it and is told in "error" beside what was found before.
     """
     survey = _Survey(account)
     error: MailArchiveError | None
@@ -105,11 +106,16 @@ def dry_run(account: MailAccount) -> dict[str, Any]:
     except MailArchiveError as problem:
         error = problem
     return {
-        "error": {"code": error.code, "params": error.params} if error else None,
+        "error": _stored(error),
+        "refusal": _stored(survey.refusal),
         "counts": {fate.value: survey.counts[fate] for fate in Fate},
         "messages": survey.listed[:LISTED],
         "truncated": survey.counts.total() - survey.counts[Fate.KNOWN] > LISTED,
     }
+
+
+def _stored(error: MailArchiveError | None) -> dict[str, Any] | None:
+    return {"code": error.code, "params": error.params} if error else None
 
 
 class _Survey:
@@ -118,12 +124,14 @@ class _Survey:
     Attributes:
         listed: messages ready for JSON, those to be archived before the others, and those to be
             treated on the server before what is left alone.
+        refusal: why nothing would be done on the server with archived mail.
         missing: told of a mailbox that is not there; the others are looked at all the same.
     """
 
     def __init__(self, account: MailAccount) -> None:
         self.counts: Counter[Fate] = Counter()
         self.missing: MailboxNotFound | None = None
+        self.refusal: MailArchiveError | None = None
         self._archived: list[dict[str, Any]] = []
         self._others: list[dict[str, Any]] = []
         self._account = account
@@ -147,6 +155,8 @@ class _Survey:
             largest=self._largest,
         )
         with ParserProcess() as parser, source:
+            if self._account.after_fetch != AfterFetch.LEAVE:
+                self.refusal = why_not(self._account, source)
             for name in mailboxes_to_archive(self._account, source.list_mailboxes):
                 try:
                     self._look_at(source, parser, name)
@@ -186,16 +196,11 @@ class _Survey:
 
     def _afterwards(self, known: _Known) -> tuple[Fate, MailArchiveError | None]:
         """Return what would be done on the server with a message that is decided on, and why."""
-        account = self._account
-        is_done = known.treated == account.after_fetch and known.treated_at is not None
-        if account.after_fetch == AfterFetch.LEAVE or known.outcome not in _TREATED or is_done:
+        if not known.is_due or self.refusal is not None:
             return Fate.KNOWN, None
-        is_pending = known.presence == Presence.REMOVAL_PENDING
-        if not is_pending and (known.decided_at is None or known.decided_at > self._before):
-            return Fate.KNOWN, None
-        days = account.after_fetch_days
+        days = self._account.after_fetch_days
         reason = ArchivedLongEnough(days=days) if days else ArchivedAlready()
-        return Fate(account.after_fetch), reason
+        return Fate(self._account.after_fetch), reason
 
     def _messages(
         self, source: Source, name: str
@@ -210,21 +215,27 @@ class _Survey:
             presence__in=[Presence.PRESENT, Presence.REMOVAL_PENDING],
         )
         if isinstance(source, Pop3Source):
-            yield from _in_maildrop(source, _known(rows, "uidl"))
+            yield from _in_maildrop(source, self._known(rows, "uidl"))
             return
         chosen = [(each, _chosen(source, each)) for each in criteria(self._account, name)]
         for window in source.list_uids():
             within = rows.filter(uid__gte=window[0], uid__lte=window[-1])
-            known = _known(within, "uid")
+            known = self._known(within, "uid")
             for message in source.describe(window):
                 reasons = (each.reason for each, uids in chosen if message.uid not in uids)
                 yield message, known.get(message.uid), next(reasons, None)
 
-
-def _known(rows: QuerySet[LedgerEntry], key: str) -> dict[Any, _Known]:
-    """Return `rows` by their field `key`."""
-    names = [each.name for each in fields(_Known)]
-    return {found[0]: _Known(*found[1:]) for found in rows.values_list(key, *names)}
+    def _known(self, rows: QuerySet[LedgerEntry], key: str) -> dict[Any, _Known]:
+        """Return what the ledger says in `rows`, by their field `key`."""
+        action = self._account.after_fetch
+        due: set[Any] = set()
+        if action != AfterFetch.LEAVE:
+            waited = concerned(rows, action).filter(decided_at__lte=self._before)
+            due = set(waited.values_list(key, flat=True))
+        return {
+            name: _Known(outcome, is_wanted, is_due=name in due)
+            for name, outcome, is_wanted in rows.values_list(key, "outcome", "is_wanted")
+        }
 
 
 def _chosen(source: Source, criterion: Criterion) -> set[int]:
