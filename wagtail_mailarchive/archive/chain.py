@@ -68,8 +68,12 @@ class Head:
 
 def digest_of(before: str, number: int, sha256: str, archived_at: datetime, mailbox: str) -> str:
     """Return the digest of the entry that follows one whose digest is `before`."""
-    lines = (before, str(number), sha256, stamp(archived_at), mailbox)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return _digest(before, number, sha256, stamp(archived_at), mailbox)
+
+
+def _digest(before: str, number: int, sha256: str, stamped: str, mailbox: str) -> str:
+    text = f"{before}\n{number}\n{sha256}\n{stamped}\n{mailbox}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stamp(moment: datetime) -> str:
@@ -88,9 +92,10 @@ def append(folder_id: int, arrivals: Sequence[Arrival], now: datetime) -> None:
     last = ChainEntry.objects.filter(folder_id=folder_id).order_by("-number")
     number, digest = last.values_list("number", "digest").first() or (0, BEGINNING)
     entries = []
+    stamped = stamp(now)
     for each in arrivals:
         number += 1
-        digest = digest_of(digest, number, each.sha256, now, each.mailbox)
+        digest = _digest(digest, number, each.sha256, stamped, each.mailbox)
         entries.append((folder_id, number, each.sha256, each.mailbox, now, digest))
     rows.insert(ChainEntry, _COLUMNS, entries)
 

@@ -21,7 +21,10 @@ class ChainEntry(models.Model):
         digest: of the previous entry's digest and of all of the above; see `archive.chain`.
     """
 
-    folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="chain")
+    # Without an index of its own: the constraint's serves, and each costs every message time.
+    folder = models.ForeignKey(
+        "EmailFolderPage", on_delete=models.CASCADE, related_name="chain", db_index=False
+    )
     number = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     mailbox = models.CharField(max_length=500)
