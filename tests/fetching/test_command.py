@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
-from wagtail_mailarchive.fetching import batches
+from wagtail_mailarchive.fetching import batches, mailboxes
 from wagtail_mailarchive.models import AccountHealth, EmailFolderPage, MailAccount
 from wagtail_mailarchive.models.site_settings import ArchiveSiteSettings
 
@@ -49,6 +49,33 @@ def test_exit_status_is_one_if_any_account_failed(
     assert exit_status.value.code == 1
     assert "1 archived" in out.getvalue()
     assert "rejected" in out.getvalue()
+
+
+def test_an_error_nobody_foresaw_in_one_account_ends_no_other(
+    account: MailAccount,
+    folder: EmailFolderPage,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dovecot.deliver(mail_user, factories.raw())
+    second = factories.account(folder, dovecot.endpoint(mail_user), name="Second")
+    work = mailboxes.Pass.work
+    passes: list[mailboxes.Pass] = []
+
+    def fail_at_first(self: mailboxes.Pass) -> None:
+        passes.append(self)
+        if len(passes) == 1:
+            raise ZeroDivisionError
+        work(self)
+
+    monkeypatch.setattr(mailboxes.Pass, "work", fail_at_first)
+    out = StringIO()
+    with pytest.raises(SystemExit, match="1"):
+        call_command("mailarchive_fetch", stdout=out, stderr=StringIO())
+    first_told, second_told = out.getvalue().splitlines()
+    assert first_told.startswith(f"{account.name}: Fetching {account.name} stopped for a reason")
+    assert second_told == f"{second.name}: 1 archived (1 on the server)."
 
 
 def test_a_rejected_password_is_not_tried_again_and_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from .health import health_of
 from .run import Verdict, work_on
 from .schedule import open_run
 from .tally import tally
+
+logger = logging.getLogger("wagtail_mailarchive.fetching")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Report:
         told = ", ".join(f"{number} {word}" for number, word in counts if number)
         if run.status == RunStatus.STOPPED:
             return f"{name}: stopped or switched off; {told or 'nothing new'}."
-        end = "" if run.adds_up else " The ledger does not add up; see the log."
+        end = f" Not handed over by the server: {run.not_read}." if run.not_read else ""
+        if not run.adds_up:
+            end += " The ledger does not add up; see the log."
         return f"{name}: {told or 'nothing new'} ({run.on_server} on the server).{end}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,6 +76,7 @@ class Report:
             "too_large": run.too_large,
             "erased": run.erased,
             "waiting": run.waiting,
+            "not_read": run.not_read,
             "adds_up": run.adds_up,
             "ledger": {str(outcome): number for outcome, number in self.ledger.items()},
             "bytes_fetched": run.bytes_fetched,
@@ -82,14 +88,25 @@ def fetch_now(
 ) -> Report:
     """Fetch `account` until its run ends; take over a run that is queued.
 
+    An error nobody foresaw is logged and told as the run's, so that it ends no other account's.
+
     Raises:
         AccountHeld: its login was rejected too often, and a script would only go on with that.
     """
     if health_of(account).held_code:
         raise AccountHeld(account=account.name)
     run, _ = open_run(account, trigger=Trigger.COMMAND)
-    while (verdict := work_on(run.pk, after_batch=after_batch)) is Verdict.CONTINUES:
-        pass
+    verdict = Verdict.CONTINUES
+    while verdict is Verdict.CONTINUES:
+        try:
+            verdict = work_on(run.pk, after_batch=after_batch)
+        except Exception:
+            run.refresh_from_db()
+            if run.is_active:
+                # Not even that could be noted: the database itself fails.
+                raise
+            logger.exception("Run %s of account %s failed", run.pk, account.pk)
+            verdict = Verdict.FINISHED
     run.refresh_from_db()
     ledger = tally(account).by_outcome
     return Report(account, run, busy=verdict is Verdict.BUSY, ledger=ledger)

@@ -151,7 +151,15 @@ def _succeeded(run: FetchRun) -> str:
         "%(number)s more wait on the server for the next fetch.",
         run.waiting,
     )
-    return f"{told} {waits % {'number': _number(run.waiting)}}"
+    told = f"{told} {waits % {'number': _number(run.waiting)}}"
+    if not run.not_read:
+        return told
+    refused = ngettext(
+        "The server lists %(number)s of them and does not hand it over.",
+        "The server lists %(number)s of them and does not hand them over.",
+        run.not_read,
+    )
+    return f"{told} {refused % {'number': _number(run.not_read)}}"
 
 
 def treated(run: FetchRun) -> str:
