@@ -110,11 +110,11 @@ def _export_folder(
             done.quarantined += 1
         _write_line(index, record)
         progress(done.messages + done.quarantined)
-    with (target / name / CHAIN).open("x", encoding="ascii") as file:
+    with (target / name / CHAIN).open("x", encoding="ascii") as entries:
         for entry in chain.told(folder.pk):
-            _write_line(file, entry)
-        file.flush()
-        os.fsync(file.fileno())
+            _write_line(entries, entry)
+        entries.flush()
+        os.fsync(entries.fileno())
     flush_folder(target / name)
 
 
