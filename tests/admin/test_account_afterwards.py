@@ -94,7 +94,10 @@ def tested(account: MailAccount, *offered: str) -> None:
         result={
             "passed": True,
             "steps": [step | {"facts": {"offered": list(offered)}}],
-            "mailboxes": [{"name": "INBOX", "special_use": ""}],
+            "mailboxes": [
+                {"name": "INBOX", "special_use": ""},
+                {"name": "Müll", "special_use": "trash"},
+            ],
         },
     )
     MailAccount.objects.update(verified_at=timezone.now() - timedelta(minutes=1))
@@ -257,6 +260,13 @@ def test_gmail_says_that_deleting_takes_a_label_only(
     else:
         tested(account, "UIDPLUS", "X-GM-EXT-1")
     assert is_told()
+
+
+def test_mailboxes_show_what_they_are_for(boss: Client, account: MailAccount) -> None:
+    tested(account, "UIDPLUS")
+    html = page_of(boss, account)
+    assert '<span>Müll</span> <span class="mailarchive-meta">(trash)</span>' in html
+    assert '<option value="Müll">trash</option>' in html
 
 
 # -- deleting is confirmed -------------------------------------------------------------------

@@ -15,6 +15,9 @@ from wagtail.models import GroupPagePermission
 
 from tests import factories
 from tests.admin.conftest import browser_of, manager_of, user_with
+from wagtail_mailarchive.exceptions import ServerDeletionForbidden
+from wagtail_mailarchive.fetching.health import note_treatment
+from wagtail_mailarchive.fetching.progress import progress
 from wagtail_mailarchive.models import (
     EmailMessagePage,
     FetchRun,
@@ -26,6 +29,7 @@ from wagtail_mailarchive.models import (
     RunStatus,
     Trigger,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -255,3 +259,41 @@ def test_a_removed_account_leaves_the_numbers(boss: Client, account: MailAccount
     assert "Sales inbox" in html
     assert "Done: 4 new messages." in html
     assert "The mail account was removed" in html
+
+
+def test_tells_what_was_done_on_the_server(boss: Client, account: MailAccount) -> None:
+    html = text(page(boss, ended(account)))
+    assert "After the fetch, on the server" not in html
+    MailAccount.objects.update(after_fetch=AfterFetch.DELETE)
+    run = ended(FetchRun.objects.get().account, archived=1, deleted=1204)
+    html = text(page(boss, run))
+    assert "After the fetch, on the server" in html
+    assert "<dt>Deleted</dt><dd>1,204</dd>" in html
+    assert "Done: 1 new message. 1,204 deleted on the server." in html
+
+
+def test_tells_why_nothing_more_was_changed_on_the_server(
+    boss: Client, account: MailAccount
+) -> None:
+    MailAccount.objects.update(after_fetch=AfterFetch.DELETE)
+    note_treatment(account.pk, ServerDeletionForbidden())
+    values = {"anomaly_code": "ConnectionDropped", "anomaly_params": {"host": "imap.example.org"}}
+    run = ended(account, not_proven=2, **values)
+    html = text(page(boss, run))
+    assert "nothing more was changed on the server: imap.example.org ended the connection" in html
+    assert "<dt>Left, because not proven</dt><dd>2</dd>" in html
+    assert "The owners of this site allow no mail to be deleted on servers" in html
+
+
+def test_progress_goes_on_after_the_fetch(account: MailAccount) -> None:
+    account.after_fetch = AfterFetch.MOVE
+    run = factories.fetch_run(account, RunStatus.RUNNING, archived=5, waiting=7)
+    [told] = progress([run])
+    assert (told["done"], told["whole"], told["after_fetch"]) == (5, 12, "move")
+    run.fetched_at, run.moved = NOW, 3
+    [told] = progress([run])
+    # What a limit leaves is not for this fetch any more.
+    assert (told["done"], told["whole"], told["moved"]) == (5, 5, 3)
+    assert told["sentence"] == (
+        "All new mail is fetched; archived mail is being treated. 3 moved on the server."
+    )

@@ -12,11 +12,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import factories
 from tests.admin.conftest import user_with
+from wagtail_mailarchive.exceptions import NoUidPlus
 from wagtail_mailarchive.fetching.condition import (
     Condition,
     condition_of_folder,
     conditions_of_accounts,
 )
+from wagtail_mailarchive.fetching.health import note_treatment
 from wagtail_mailarchive.fetching.states import Goal, State, Tone, clock
 from wagtail_mailarchive.models import (
     AccountHealth,
@@ -27,6 +29,7 @@ from wagtail_mailarchive.models import (
     RunStatus,
     WorkerHeartbeat,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 
 pytestmark = pytest.mark.django_db
 
@@ -331,3 +334,54 @@ def test_the_number_of_queries_is_constant(
         condition_of_folder(folder, boss, is_empty=False)
     with django_assert_num_queries(5):
         conditions_of_accounts(accounts)
+
+
+def test_why_nothing_is_done_on_the_server_is_told_while_the_account_wants_it(
+    folder: EmailFolderPage, boss: User, publisher: User
+) -> None:
+    WorkerHeartbeat.beat()
+    account = factories.account(folder, name="Sales", after_fetch=AfterFetch.DELETE)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=timezone.now(), deleted=2)
+    assert condition(folder, boss).states == []
+    assert condition(folder, boss).news == "nothing new, 2 deleted on the server"
+    note_treatment(account.pk, NoUidPlus(host="imap.example.org"))
+    state = only_state(folder, boss)
+    assert (state.tone, state.goal, state.target) == (Tone.WARNING, Goal.ACCOUNT, account.pk)
+    assert state.sentence.startswith("After the fetch of Sales: imap.example.org cannot delete")
+    assert only_state(folder, publisher).step == "Ask an administrator."
+    assert condition(folder, AnonymousUser()).states == []
+    MailAccount.objects.update(after_fetch=AfterFetch.LEAVE)
+    assert condition(folder, boss).states == []
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"anomaly_code": "ConnectionDropped", "anomaly_params": {"host": "imap.example.org"}},
+            "archived mail was left as it is on the server: imap.example.org ended the connection",
+        ),
+        ({"not_proven": 1}, "1 message of Sales was left on the server"),
+    ],
+)
+def test_what_kept_a_fetch_from_removing_mail_is_told(
+    values: dict[str, Any], sentence: str, folder: EmailFolderPage, boss: User
+) -> None:
+    WorkerHeartbeat.beat()
+    account = factories.account(folder, name="Sales", after_fetch=AfterFetch.MOVE, move_to="Done")
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=timezone.now(), **values)
+    assert sentence in only_state(folder, boss).sentence
+    assert condition(folder, AnonymousUser()).states == []
+    # Of an account that leaves mail alone nobody expects anything else.
+    MailAccount.objects.update(after_fetch=AfterFetch.LEAVE)
+    assert condition(folder, boss).states == []
+
+
+def test_nobody_is_named_who_cannot_be_asked_any_more(
+    folder: EmailFolderPage, publisher: User
+) -> None:
+    creator = factories.user("zoe", first_name="Zoe")
+    factories.account(folder, enabled=False, created_by=creator)
+    assert only_state(folder, publisher).step == "Connected by Zoe: ask them."
+    User.objects.filter(pk=creator.pk).update(is_active=False)
+    assert only_state(folder, publisher).step == "Ask an administrator."
