@@ -42,6 +42,7 @@ from wagtail_mailarchive.models import (
     Trigger,
 )
 from wagtail_mailarchive.models.account import AfterFetch, MailboxChoice
+from wagtail_mailarchive.sources.base import RemoteMailbox, SpecialUse
 from wagtail_mailarchive.sources.imap import ImapSource
 from wagtail_mailarchive.sources.imap_changes import ChangingImapSource
 
@@ -395,11 +396,9 @@ def test_mail_is_not_moved_to_where_it_is_archived_from(
 def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alone(
     account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = "[Gmail]/All Mail"
+    listed = [RemoteMailbox("INBOX"), RemoteMailbox("Everything", SpecialUse.ALL)]
     monkeypatch.setattr(ChangingImapSource, "is_gmail", True)
-    monkeypatch.setattr(
-        afterwards, "is_gmails", lambda name: name == "Everything" or name == everything
-    )
+    monkeypatch.setattr(ChangingImapSource, "list_mailboxes", lambda self: listed)
     choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Everything"])
     raw = crlf(factories.raw())
     for mailbox in ("INBOX", "Everything"):

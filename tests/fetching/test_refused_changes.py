@@ -40,6 +40,7 @@ class Server:
         later: what it gives instead where it is open for changes.
         says: beginning of a command -> what it answers to it, after its tag, once it did nothing.
         marked: UIDs with \\Deleted.
+        status: what it answers to SELECT.
         changes: the commands that are to change something, as they came.
     """
 
@@ -56,7 +57,7 @@ class Server:
         self.marked: set[int] = set()
         self.changes: list[bytes] = []
         self._capabilities = capabilities
-        self._status = status
+        self.status = status
 
     def __call__(self, talk: Talk) -> None:
         talk.log_in(self._capabilities)
@@ -67,7 +68,7 @@ class Server:
             if command.startswith(b"SELECT"):
                 bodies = self.bodies | self.later
                 talk.send(b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n" % len(bodies))
-                talk.send(tag + b" " + self._status + b"\r\n")
+                talk.send(tag + b" " + self.status + b"\r\n")
             elif command.startswith((b"UID STORE", b"UID EXPUNGE", b"UID MOVE", b"UID COPY")):
                 self.changes.append(command)
                 self._change(talk, tag, command)
@@ -112,6 +113,15 @@ def run_against(
         for _ in range(times):
             done = fetch_now(account).run
     return done, account
+
+
+def fetch_again(server: Server, action: AfterFetch) -> FetchRun:
+    with ScriptedServer(server) as scripted:
+        account = MailAccount.objects.get()
+        account.port, account.after_fetch = scripted.port, action
+        account.set_secret(scripted.endpoint().secret)
+        account.save()
+        return fetch_now(account).run
 
 
 def presences() -> list[str]:
@@ -180,7 +190,19 @@ def test_what_cannot_be_expunged_is_not_left_marked_as_deleted(folder: EmailFold
     assert server.marked == set()
     assert refusal(account) == "ChangeRefused"
     assert presences() == [Presence.REMOVAL_PENDING] * 3
-    server.says = {}
+
+
+@pytest.mark.parametrize("action", [AfterFetch.LEAVE, AfterFetch.MARK_READ])
+def test_what_was_begun_is_given_up_in_a_mailbox_that_can_only_be_read_now(
+    action: AfterFetch, folder: EmailFolderPage
+) -> None:
+    server = Server(says={b"UID EXPUNGE": b"NO [NOPERM] no"})
+    run_against(server, folder, AfterFetch.DELETE)
+    server.changes.clear()
+    server.status = b"OK [READ-ONLY] x"
+    assert fetch_again(server, action).status == RunStatus.SUCCEEDED
+    assert presences() == [Presence.PRESENT] * 3
+    assert server.changes == []
 
 
 def test_what_cannot_be_marked_is_not_expunged(folder: EmailFolderPage) -> None:
@@ -208,18 +230,18 @@ def test_a_copy_that_is_not_confirmed_deletes_nothing_and_is_not_made_again(
     assert refusal(account) == ("CopyNotConfirmed" if answer.startswith(b"OK") else "ChangeRefused")
     if answer.startswith(b"OK"):
         assert presences() == [Presence.PRESENT] * 3
-        with ScriptedServer(server) as scripted:
-            MailAccount.objects.update(port=scripted.port)
-            again = MailAccount.objects.get()
-            again.set_secret(scripted.endpoint().secret)
-            again.save()
-            fetch_now(again)
+        fetch_again(server, AfterFetch.MOVE)
         assert len(server.changes) == 1
 
 
-def test_a_connection_lost_in_the_command_leaves_it_pending(folder: EmailFolderPage) -> None:
+def test_a_connection_lost_in_the_command_leaves_it_pending_and_the_next_run_finishes_it(
+    folder: EmailFolderPage,
+) -> None:
     server = Server(says={b"UID EXPUNGE": b"* garbage"})
     done, _ = run_against(server, folder, AfterFetch.DELETE)
     assert done.status == RunStatus.FAILED
     assert presences() == [Presence.REMOVAL_PENDING] * 3
     assert server.marked == {1, 2, 3}
+    server.says = {}
+    assert fetch_again(server, AfterFetch.DELETE).deleted == 3
+    assert presences() == [Presence.REMOVED] * 3

@@ -28,10 +28,9 @@ from ..exceptions import (
 from ..models import MailAccount, Mailbox
 from ..models.account import AfterFetch, MailboxChoice, Protocol
 from ..models.site_settings import effective_settings
-from ..sources.base import Source
+from ..sources.base import Source, SpecialUse
 from ..sources.imap_changes import ChangingImapSource
 from ..sources.pop3_changes import ChangingPop3Source
-from .choice import is_gmails
 from .durability import why_not_durable
 from .health import note_treatment
 from .imap_treatment import ImapTreatment
@@ -92,8 +91,9 @@ class Afterwards:
                 self._give_up(mailbox)
             if self._action == AfterFetch.LEAVE:
                 return
-            self._problem = why_not(account, self._source)
-            if self._problem is None:
+            if reason := why_not(account, self._source):
+                self._note(reason)
+            else:
                 for mailbox in mailboxes:
                     self._treat(mailbox)
         except Doubtful:
@@ -130,11 +130,15 @@ class Afterwards:
         elif isinstance(source, ChangingImapSource):
             if source.is_gmail and action == AfterFetch.DELETE:
                 self._note(GmailKeepsMail(host=under_way.account.host))
-                if is_gmails(mailbox.name):
-                    # Where it all stays; deleting there would come to nothing, again and again.
+                if mailbox.name in self._names_of_all_mail():
+                    # Where it stays; deleting there would come to nothing, again and again.
                     return
             with self._refusals():
                 ImapTreatment(under_way, source, mailbox).work(treatment)
+
+    def _names_of_all_mail(self) -> set[str]:
+        listed = self._under_way.ask(self._source, self._source.list_mailboxes)
+        return {each.name for each in listed if each.special_use is SpecialUse.ALL}
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
