@@ -21,6 +21,7 @@ need dovecot-imapd dovecot
 [ -e /usr/lib/dovecot/pop3 ] || [ -e /usr/libexec/dovecot/pop3 ] || missing="$missing dovecot-pop3d"
 need chromium chromium
 need postgresql initdb
+need redis-server redis-server
 
 [ -n "$missing" ] || exit 0
 
