@@ -592,6 +592,14 @@ class LeftByLimit(MailArchiveError):
     template = gettext_noop("It comes later, because one fetch takes at most %(limit)s messages.")
 
 
+class AccountBusy(MailArchiveError):
+    """Somebody works on the account, so what is compared would change meanwhile."""
+
+    template = gettext_noop(
+        "Mail of %(account)s is being fetched at the moment. Try again when that is done."
+    )
+
+
 class AccountHeld(MailArchiveError):
     """Too many logins were rejected, or somebody has to sign in again."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .fetching import alerts, integrity_alarm, notices, schedule, trials, upkeep, upkeep_requests
+from .fetching import (
+    alerts,
+    integrity_alarm,
+    notices,
+    reconciliation_schedule,
+    schedule,
+    trials,
+    upkeep,
+    upkeep_requests,
+)
 from .fetching import run as runs
 from .models import FetchRun, UpkeepRun, WorkerHeartbeat
 
@@ -17,6 +26,7 @@ def dispatch() -> int:
     WorkerHeartbeat.beat()
     requested = schedule.dispatch_due()
     trials.tidy()
+    reconciliation_schedule.request_due()
     alerts.evaluate()
     notices.request_sending()
     upkeep_requests.dispatch()
@@ -25,7 +35,7 @@ def dispatch() -> int:
 
 
 def run_trial(trial_id: int) -> str:
-    """Test a mail account's connection, or say what a fetch of it would do."""
+    """Test a mail account, say what a fetch of it would do, or compare it with the ledger."""
     WorkerHeartbeat.beat()
     return trials.run_trial(trial_id)
 

@@ -344,7 +344,8 @@ def test_a_trial_lost_with_its_worker_is_ended_and_old_ones_are_forgotten(
     now = timezone.now()
     of = Trial.objects.filter
     of(pk=lost.pk).update(requested_at=now - timedelta(minutes=20), status=TrialStatus.RUNNING)
-    of(pk=old.pk).update(requested_at=now - timedelta(days=8))
+    days = 91 if kind == TrialKind.RECONCILIATION else 8
+    of(pk=old.pk).update(requested_at=now - timedelta(days=days))
     tasks.dispatch()
     assert not of(pk=old.pk).exists()
     lost.refresh_from_db()

@@ -29,9 +29,13 @@ Read = tuple[int | None, datetime | None]
 def is_same(read: Read, now: RemoteMessage) -> bool:
     """Whether size and date of arrival are as they were; what was never known is no difference."""
     size, received_at = read
-    if received_at is not None and received_at != showable(now.received_at):
-        return False
-    return size is None or size == now.size
+    return is_of_date(received_at, now) and (size is None or size == now.size)
+
+
+def is_of_date(received_at: datetime | None, now: RemoteMessage) -> bool:
+    """Whether the date of arrival is as it was, where both are known."""
+    shown = showable(now.received_at)
+    return received_at is None or shown is None or received_at == shown
 
 
 def differing(

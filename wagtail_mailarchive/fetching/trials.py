@@ -1,4 +1,4 @@
-"""Trials: a connection test or a dry run that somebody asks for and that changes nothing.
+"""Trials: a test, a dry run or a reconciliation that is asked for and changes nothing.
 
 A saved account is tried by the worker, by id. Values that nobody has saved are tried in a thread
 of the web process, because the secret among them must not go through a queue.
@@ -34,6 +34,7 @@ from . import states
 from .credentials import endpoint_of
 from .dry_run import dry_run
 from .health import release
+from .reconciliation import nothing_compared, reconcile
 from .tokens import renew_next_time
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _MOST_BY_USER, _USERS_TIME = 10, timedelta(minutes=5)
 _MOST_BY_ALL, _EVERYBODYS_TIME = 30, timedelta(minutes=1)
 _LOST_AFTER = timedelta(minutes=15)
 _KEPT = timedelta(days=7)
+_RECONCILIATIONS_KEPT = timedelta(days=90)
 
 # What a test is about; one passed with other values says nothing about the account.
 _TESTED = (
@@ -61,13 +63,17 @@ _TESTED = (
 _slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
 
-def request_trial(account: MailAccount, kind: TrialKind, user: User) -> Trial:
+def request_trial(account: MailAccount, kind: TrialKind, user: User | None) -> Trial:
     """Have the worker try `account` as it is saved; return the trial to watch.
+
+    Args:
+        user: None for the schedule, which does not ask too often.
 
     Raises:
         TooManyTrials: this user, or the site, asked too often.
     """
-    _refuse_too_many(user)
+    if user is not None:
+        _refuse_too_many(user)
     trial = Trial.objects.create(kind=kind, account=account, requested_by=user)
     transaction.on_commit(lambda: async_task(RUN, trial.pk))
     return trial
@@ -115,13 +121,25 @@ def run_trial(trial_id: int) -> str:
     if account is None:
         _finish(trial_id, failed_test("resolve", TrialLost()))
         return TrialStatus.DONE.value
-    is_test = trial.kind == TrialKind.CONNECTION
     result = _failed(trial.kind, UnexpectedTrialError())
     try:
-        result = _test(account) if is_test else dry_run(account)
+        result = _do(trial, account)
     finally:
         _finish(trial_id, result)
     return TrialStatus.DONE.value
+
+
+def _do(trial: Trial, account: MailAccount) -> dict[str, Any]:
+    if trial.kind == TrialKind.CONNECTION:
+        return _test(account)
+    if trial.kind == TrialKind.DRY_RUN:
+        return dry_run(account)
+
+    def note_progress(done: int, whole: int) -> None:
+        running = Trial.objects.filter(pk=trial.pk, status=TrialStatus.RUNNING)
+        running.update(result={"compared": done, "whole": whole})
+
+    return reconcile(account, note_progress)
 
 
 def waits_because(trial: Trial) -> states.State | None:
@@ -132,9 +150,14 @@ def waits_because(trial: Trial) -> states.State | None:
 
 
 def tidy() -> None:
-    """End the trials that were lost with their worker, and forget those of last week."""
+    """End the trials that were lost with their worker, and forget what is old.
+
+    That is a week for tests and dry runs, and 90 days for reconciliations.
+    """
     now = timezone.now()
-    Trial.objects.filter(requested_at__lt=now - _KEPT).delete()
+    tried = Trial.objects.filter(requested_at__lt=now - _KEPT)
+    tried.exclude(kind=TrialKind.RECONCILIATION).delete()
+    Trial.objects.filter(requested_at__lt=now - _RECONCILIATIONS_KEPT).delete()
     lost = Trial.objects.filter(requested_at__lt=now - _LOST_AFTER).exclude(status=TrialStatus.DONE)
     for trial in lost:
         _finish(trial.pk, _failed(trial.kind, TrialLost()))
@@ -152,6 +175,8 @@ def failed_test(at: str, error: MailArchiveError) -> dict[str, Any]:
 def _failed(kind: str, error: MailArchiveError) -> dict[str, Any]:
     if kind == TrialKind.CONNECTION:
         return failed_test("resolve", error)
+    if kind == TrialKind.RECONCILIATION:
+        return nothing_compared(error)
     return {
         "error": {"code": error.code, "params": error.params},
         "counts": {},

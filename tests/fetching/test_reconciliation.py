@@ -1,0 +1,279 @@
+"""Reconciling finds every difference between server and ledger, says why, and changes nothing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from tests import factories
+from tests.servers.dovecot import Dovecot
+from tests.servers.mailboxes import Mailboxes, Shown
+from tests.servers.maildrop import Maildrop
+from tests.servers.scripted import ScriptedServer
+from wagtail_mailarchive.fetching import lease, reconciliation, reconciliation_schedule, trials
+from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.fetching.reconciliation import reconcile
+from wagtail_mailarchive.models import (
+    AccountHealth,
+    EmailFolderPage,
+    EmailMessagePage,
+    Lease,
+    LedgerEntry,
+    MailAccount,
+    Mailbox,
+    Outcome,
+    Presence,
+    Trial,
+    TrialKind,
+    TrialStatus,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@functools.cache
+def mail(number: int) -> bytes:
+    return factories.raw(f"Message {number}").replace(b"\n", b"\r\n")
+
+
+@contextmanager
+def connected(
+    folder: EmailFolderPage, script: Mailboxes | Maildrop, **values: object
+) -> Iterator[MailAccount]:
+    protocol = "pop3" if isinstance(script, Maildrop) else "imap"
+    with ScriptedServer(script) as server:
+        yield factories.account(folder, server.endpoint(), protocol=protocol, **values)
+
+
+def found(result: dict[str, Any]) -> dict[str, int]:
+    assert result["error"] is None
+    return {name: number for name, number in result["counts"].items() if number}
+
+
+def entries() -> list[Any]:
+    return list(LedgerEntry.objects.order_by("pk").values_list())
+
+
+@pytest.fixture
+def inbox() -> Shown:
+    return Shown({uid: mail(uid) for uid in (1, 2, 3)}, uidnext=4)
+
+
+def test_equal_server_and_ledger_have_no_difference(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    for number in range(3):
+        dovecot.deliver(mail_user, mail(number))
+    fetch_now(account)
+    files = [path.name for path in dovecot.message_files(mail_user)]
+    before = entries()
+    result = reconcile(account)
+    assert (found(result), result["differences"], result["compared"]) == ({}, 0, 3)
+    assert result["mailboxes"] == [{"name": "INBOX", "on_server": 3, "in_ledger": 3}]
+    # Nothing was changed, there or here.
+    assert [path.name for path in dovecot.message_files(mail_user)] == files
+    assert entries() == before
+    assert not Lease.objects.exclude(expires_at=None).exists()
+
+
+def test_what_came_and_went_since_the_last_fetch_is_told_and_is_no_difference(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    names = [dovecot.deliver(mail_user, mail(number)) for number in range(3)]
+    fetch_now(account)
+    dovecot.deliver(mail_user, mail(4))
+    dovecot.remove(mail_user, names[0])
+    result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"new": 1, "left": 1}, 0)
+
+
+def test_each_difference_is_told_with_its_message_and_the_next_fetch_mends_it(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    with connected(folder, Mailboxes(INBOX=inbox)) as account:
+        fetch_now(account)
+        mailbox = Mailbox.objects.get()
+        LedgerEntry.objects.filter(uid=1).delete()
+        LedgerEntry.objects.filter(uid=2).update(presence=Presence.GONE)
+        LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=9)
+        inbox.received[3] = "02-Feb-2024 00:00:00 +0000"
+        result = reconcile(account)
+        assert found(result) == {"not_here": 1, "back": 1, "not_there": 1, "other": 1}
+        assert result["differences"] == 4
+        told = {each["finding"]: (each["mailbox"], each["uid"]) for each in result["findings"]}
+        assert told == {
+            "not_here": ("INBOX", 1),
+            "back": ("INBOX", 2),
+            "other": ("INBOX", 3),
+            "not_there": ("INBOX", 9),
+        }
+        run = fetch_now(account).run
+        assert run.adds_up
+        assert found(reconcile(account)) == {}
+    assert EmailMessagePage.objects.count() == 3
+
+
+def test_removals_under_way_and_waiting_mail_are_told_with_their_reason(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    inbox.broken = {3}
+    with connected(folder, Mailboxes(INBOX=inbox), message_limit=2) as account:
+        fetch_now(account)
+        fetch_now(account)
+        LedgerEntry.objects.filter(uid=1).update(presence=Presence.REMOVAL_PENDING)
+        result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"pending": 1, "not_read": 1}, 0)
+    reasons = {each["finding"]: each["reason_code"] for each in result["findings"]}
+    assert reasons == {"pending": "", "not_read": "ConnectionDropped"}
+
+
+def test_a_server_that_only_counts_sizes_in_its_own_way_is_no_difference(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    with connected(folder, Mailboxes(INBOX=inbox)) as account:
+        fetch_now(account)
+        LedgerEntry.objects.filter(uid=1).update(size=1)
+        result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"size": 1}, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"uidvalidity": 8}, {"renumbered": 1, "new": 3}),
+        ({"exists": 5}, {"miscounted": 1}),
+        ({"refused": True}, {"no_mailbox": 1}),
+    ],
+    ids=["renumbered", "miscounted", "no mailbox"],
+)
+def test_what_is_wrong_with_a_whole_mailbox_is_told(
+    values: dict[str, Any], expected: dict[str, int], folder: EmailFolderPage, inbox: Shown
+) -> None:
+    with connected(folder, Mailboxes(INBOX=inbox)) as account:
+        fetch_now(account)
+        for name, value in values.items():
+            setattr(inbox, name, value)
+        result = reconcile(account)
+    assert found(result) == expected
+    assert result["differences"] == 1
+
+
+def test_a_maildrop_is_compared_by_unique_ids(folder: EmailFolderPage) -> None:
+    maildrop = Maildrop([mail(1), mail(2)])
+    with connected(folder, maildrop) as account:
+        fetch_now(account)
+        assert found(reconcile(account)) == {}
+        maildrop.messages = [mail(2), mail(3)]
+        result = reconcile(account)
+    assert (found(result), result["compared"]) == ({"new": 1, "left": 1}, 2)
+    # Some servers take QUIT for "delete what was looked at".
+    assert maildrop.quits == 1
+
+
+def test_of_many_differences_all_are_counted_and_some_are_listed(
+    folder: EmailFolderPage, inbox: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "LISTED", 2)
+    monkeypatch.setattr(reconciliation, "_DESCRIBED", 2)
+    with connected(folder, Mailboxes(INBOX=inbox)) as account:
+        fetch_now(account)
+        LedgerEntry.objects.all().delete()
+        result = reconcile(account)
+    assert (result["differences"], len(result["findings"]), result["truncated"]) == (3, 2, True)
+
+
+def test_while_mail_is_fetched_nothing_is_compared(
+    account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "PATIENCE", 0.0)
+    assert lease.acquire(account) is not None
+    result = reconcile(account)
+    assert result["error"]["code"] == "AccountBusy"
+    # The one who holds it keeps it.
+    assert Lease.objects.exclude(expires_at=None).exists()
+
+
+def test_the_worker_notes_how_far_it_is_and_keeps_the_result(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dovecot.deliver(mail_user, mail(1))
+    fetch_now(account)
+    trial = Trial.objects.create(kind=TrialKind.RECONCILIATION, account=account)
+    noted: list[Any] = []
+    release = lease.HeldLease.release
+
+    def looking(held: lease.HeldLease) -> None:
+        noted.append(Trial.objects.get().result)
+        release(held)
+
+    monkeypatch.setattr(lease.HeldLease, "release", looking)
+    trials.run_trial(trial.pk)
+    trial.refresh_from_db()
+    assert noted == [{"compared": 1, "whole": 1}]
+    assert (trial.status, trial.result["differences"]) == (TrialStatus.DONE, 0)
+
+
+def test_reconciliations_are_kept_for_ninety_days(account: MailAccount) -> None:
+    for kind in TrialKind:
+        for days in (8, 91):
+            trial = Trial.objects.create(kind=kind, account=account, status=TrialStatus.DONE)
+            asked_at = timezone.now() - timedelta(days=days)
+            Trial.objects.filter(pk=trial.pk).update(requested_at=asked_at)
+    trials.tidy()
+    assert [each.kind for each in Trial.objects.all()] == [TrialKind.RECONCILIATION]
+
+
+def fetched(folder: EmailFolderPage, number: int) -> list[MailAccount]:
+    made = [factories.account(folder, enabled=True) for _ in range(number)]
+    for each in made:
+        AccountHealth.objects.create(account=each, last_success_at=timezone.now())
+    return made
+
+
+def test_each_account_is_reconciled_once_a_week_and_not_all_at_once(
+    folder: EmailFolderPage,
+) -> None:
+    made = fetched(folder, 3)
+    asked = []
+    for _ in range(4):
+        assert len(reconciliation_schedule.request_due()) <= 1
+        # In the same hour another worker asks in vain.
+        assert reconciliation_schedule.request_due() == []
+        Trial.objects.update(requested_at=timezone.now() - timedelta(hours=2))
+        asked.append(Trial.objects.count())
+    assert asked == [1, 2, 3, 3]
+    assert {each.account_id for each in Trial.objects.all()} == {each.pk for each in made}
+    Trial.objects.update(requested_at=timezone.now() - timedelta(days=8))
+    assert len(reconciliation_schedule.request_due()) == 1
+
+
+def test_accounts_that_are_not_fetched_are_not_reconciled(folder: EmailFolderPage) -> None:
+    disabled, held = fetched(folder, 2)
+    factories.account(folder, enabled=True)
+    MailAccount.objects.filter(pk=disabled.pk).update(enabled=False)
+    AccountHealth.objects.filter(account=held).update(held_code="LoginRejected")
+    assert reconciliation_schedule.request_due() == []
+
+
+def test_the_command_tells_differences_and_ends_with_one(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    out = StringIO()
+    with connected(folder, Mailboxes(INBOX=inbox), name="Office") as account:
+        fetch_now(account)
+        call_command("mailarchive_reconcile", stdout=out)
+        assert out.getvalue() == "Office: 3 messages compared, 0 differences.\n"
+        LedgerEntry.objects.filter(uid=2).delete()
+        with pytest.raises(SystemExit, match="1"):
+            call_command("mailarchive_reconcile", "--account", str(account.pk), stdout=out)
+    assert "INBOX, UID 2: on the server, and not in the ledger." in out.getvalue()
+    assert Trial.objects.filter(kind=TrialKind.RECONCILIATION).count() == 2
+    assert Outcome.ARCHIVED in {each.outcome for each in LedgerEntry.objects.all()}
