@@ -9,13 +9,13 @@ from itertools import combinations, product
 
 from wagtail_mailarchive.crossings import Crossing
 
-FAULTS = ("kill", "raise")
+FAULTS = ("kill", "fail")
 PROTOCOLS = ("imap", "pop3")
 DATABASES = ("sqlite", "postgresql")
-ACTIONS = ("leave",)
+ACTIONS = ("leave", "mark_read", "move", "delete")
 
 # POP3 has neither flags nor other mailboxes.
-_ACTIONS_OF = {"imap": ACTIONS, "pop3": ("leave",)}
+_ACTIONS_OF = {"imap": ACTIONS, "pop3": ("leave", "delete")}
 _ONCE = {
     *(Crossing.LEASE_TAKEN, Crossing.RUN_BEGUN, Crossing.CONNECTED, Crossing.MAILBOXES_CHOSEN),
     *(Crossing.CONNECTION_ENDED, Crossing.RUN_TALLIED, Crossing.RUN_ENDED),
@@ -25,16 +25,16 @@ _ONCE_A_MAILBOX = {
     *(Crossing.MAILBOX_NOTED, Crossing.MAILBOX_OPENED, Crossing.LISTED, Crossing.NEW_ROWS_NOTED),
     *(Crossing.LISTING_NOTED, Crossing.SELECTED, Crossing.DESCRIBED, Crossing.MAILBOX_FINISHED),
 }
+_CHANGED = {Crossing.FETCHING_NOTED, Crossing.CHANGED_ON_SERVER, Crossing.REMOVAL_NOTED}
+_REMOVED = _CHANGED | {Crossing.PROVEN, Crossing.PENDING_NOTED}
 _AFTER_FETCH = {
     "leave": set[Crossing](),
-    "mark_read": {Crossing.FETCHING_NOTED, Crossing.MARKED_ON_SERVER},
-    "move": {
-        *(Crossing.FETCHING_NOTED, Crossing.PENDING_NOTED, Crossing.PROVEN),
-        *(Crossing.CHANGED_ON_SERVER, Crossing.REMOVAL_NOTED),
-    },
+    "mark_read": _CHANGED,
+    "move": _REMOVED,
+    "delete": _REMOVED | {Crossing.MARKED_ON_SERVER},
 }
-_AFTER_FETCH["delete"] = _AFTER_FETCH["move"]
-_OF_SOME_ACTIONS = set().union(*_AFTER_FETCH.values())
+# One QUIT removes everything.
+_ONCE_A_MAILDROP = {Crossing.CHANGED_ON_SERVER, Crossing.REMOVAL_NOTED}
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,15 @@ class Case:
         return "-".join(map(str, astuple(self)))
 
 
-def met(protocol: str, action: str) -> set[Crossing]:
+def met(action: str) -> set[Crossing]:
     """Return the crossings that a fetch with this action meets."""
-    return {
-        each for each in Crossing if each not in _OF_SOME_ACTIONS or each in _AFTER_FETCH[action]
-    }
+    return set(Crossing) - _AFTER_FETCH["delete"] | _AFTER_FETCH[action]
 
 
 def every_case() -> Iterator[Case]:
     for protocol, database, fault in product(PROTOCOLS, DATABASES, FAULTS):
         for action in _ACTIONS_OF[protocol]:
-            for crossing in sorted(met(protocol, action)):
+            for crossing in sorted(met(action)):
                 for nth in range(1, 1 + _times(crossing, protocol)):
                     yield Case(crossing.name, nth, fault, protocol, action, database)
 
@@ -92,6 +90,5 @@ def _pairs(case: Case) -> set[tuple[tuple[int, object], tuple[int, object]]]:
 
 def _times(crossing: Crossing, protocol: str) -> int:
     """Return how many of the times that a crossing is met are tried."""
-    if crossing in _ONCE or (protocol == "pop3" and crossing in _ONCE_A_MAILBOX):
-        return 1
-    return 2
+    once = _ONCE | _ONCE_A_MAILBOX | _ONCE_A_MAILDROP if protocol == "pop3" else _ONCE
+    return 1 if crossing in once else 2

@@ -8,73 +8,18 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from tests.servers.dovecot import Dovecot
-from tests.servers.postgresql import PostgreSQL
 from wagtail_mailarchive.crossings import Crossing
-from wagtail_mailarchive.sources.base import Security
 
-from . import mail
 from .cases import Case, every_case, met, pairwise
-from .databases import Databases, PostgreSQLs, SQLite
-from .nursery import Nursery
-from .whole import Server
+from .databases import Databases
+from .survival import connect, survive
 
-_users = itertools.count(1)
 _EVERY = list(every_case())
 CASES = _EVERY if os.environ.get("FAULTS") == "all" else pairwise(_EVERY)
-
-
-@pytest.fixture(scope="session")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    with Nursery() as nursery:
-        yield SQLite(nursery, tmp_path_factory.mktemp("faults"))
-
-
-@pytest.fixture(scope="session")
-def postgresqls(postgresql: PostgreSQL) -> Iterator[Databases]:
-    with Nursery(postgresql.url) as nursery:
-        yield PostgreSQLs(nursery, postgresql)
-
-
-@dataclass(frozen=True)
-class Connected:
-    """A user's mail on the server, and how an account reaches it."""
-
-    server: Server
-    endpoint: dict[str, Any]
-    account: dict[str, Any]
-
-
-def connect(dovecot: Dovecot, protocol: str, action: str) -> Connected:
-    """Deliver all the mail to a new user."""
-    user = dovecot.create_user(f"faults{next(_users)}")
-    delivered = mail.mailboxes(protocol)
-    for mailbox, raws in delivered.items():
-        for raw in raws:
-            dovecot.deliver(user, raw, mailbox=mailbox)
-    server: Server = {
-        "maildirs": {name: str(dovecot.maildir(user, name)) for name in (*delivered, mail.TARGET)},
-        "delivered": {
-            name: [(mail.digest(raw), mail.kind(raw)) for raw in raws]
-            for name, raws in delivered.items()
-        },
-    }
-    reached = dovecot.endpoint(user, Security.PLAIN, protocol=protocol)
-    endpoint = {
-        **{"host": reached.host, "port": reached.port, "security": reached.security.value},
-        **{"username": reached.username, "secret": reached.secret},
-    }
-    account = {
-        **{"protocol": protocol, "after_fetch": action, "mailboxes": list(delivered)},
-        "move_to": mail.TARGET if action == "move" else "",
-    }
-    return Connected(server, endpoint, account)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -84,24 +29,7 @@ def test_a_fault_loses_nothing_doubles_nothing_and_removes_nothing_unproven(
     fixture = "sqlite" if case.database == "sqlite" else "postgresqls"
     databases: Databases = request.getfixturevalue(fixture)
     connected = connect(dovecot, case.protocol, case.action)
-    with databases.fresh() as database:
-        ended = databases.nursery.run(
-            *("fetch", database),
-            endpoint=connected.endpoint,
-            account=connected.account,
-            crossing=case.crossing,
-            fault=case.fault,
-            nth=case.nth,
-        )
-        if case.fault == "kill":
-            assert ended.killed, ended.told or "the crossing was not met"
-        else:
-            assert ended.result is not None, ended.told
-            assert ended.result[case.crossing] >= case.nth, "the crossing was not met"
-        after = databases.nursery.run(
-            "aftermath", database, server=connected.server, action=case.action
-        )
-    assert after.result == [], "\n".join([*(after.result or []), ended.told, after.told])
+    survive(databases, connected, case.crossing, case.fault, nth=case.nth)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +45,7 @@ def test_each_crossing_is_met_and_no_other(
             "fetch", database, endpoint=connected.endpoint, account=connected.account
         )
     assert ended.result is not None, ended.told
-    assert {Crossing[name] for name in ended.result} == met(protocol, action)
+    assert {Crossing[name] for name in ended.result} == met(action)
 
 
 def test_few_cases_try_all_that_two_values_do_together() -> None:

@@ -146,6 +146,11 @@ class Talk:
                 if command == b"LOGOUT":
                     self.send(b"* BYE\r\n" + tag + b" OK bye\r\n")
 
+    def say_no_more(self) -> None:
+        """Close the connection in one direction only: the client may still send."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)

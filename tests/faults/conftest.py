@@ -1,0 +1,35 @@
+"""Databases for the processes that may be killed, and a folder where a test has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fetching.conftest import account, folder
+from tests.servers.postgresql import PostgreSQL
+
+from .databases import Databases, PostgreSQLs, SQLite
+from .nursery import Nursery
+
+__all__ = ["account", "folder"]
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    with Nursery() as nursery:
+        yield SQLite(nursery, tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="session")
+def postgresqls(postgresql: PostgreSQL) -> Iterator[Databases]:
+    with Nursery(postgresql.url) as nursery:
+        yield PostgreSQLs(nursery, postgresql)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Each kind of database, one after the other."""
+    fixture = "sqlite" if request.param == "sqlite" else "postgresqls"
+    found: Databases = request.getfixturevalue(fixture)
+    return found
