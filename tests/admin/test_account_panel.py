@@ -71,6 +71,11 @@ def test_others_learn_whom_to_ask(folder: EmailFolderPage) -> None:
     assert account.host not in html
     assert reverse("mailarchive_accounts:edit", args=[account.pk]) not in html
     assert reverse("mailarchive_accounts:add") not in html
+    # Who has left cannot be asked.
+    creator.is_active = False
+    creator.save()
+    html = page_of(browser_of(user_with(folder, "change")), folder)
+    assert "“Sales inbox” is connected; ask an administrator to change it." in html
 
 
 def test_saving_a_folder_keeps_accounts_out_of_its_revisions(folder: EmailFolderPage) -> None:

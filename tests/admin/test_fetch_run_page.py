@@ -265,10 +265,16 @@ def test_tells_what_was_done_on_the_server(boss: Client, account: MailAccount) -
     html = text(page(boss, ended(account)))
     assert "After the fetch, on the server" not in html
     MailAccount.objects.update(after_fetch=AfterFetch.DELETE)
-    run = ended(FetchRun.objects.get().account, archived=1, deleted=1204)
+    account.refresh_from_db()
+    run = ended(account, archived=1, deleted=1204)
     html = text(page(boss, run))
     assert "After the fetch, on the server" in html
-    assert "<dt>Deleted</dt><dd>1,204</dd>" in html
+    address = f"{reverse('mailarchive_ledger')}?account={account.pk}&amp;presence=removed"
+    assert f'<dt>Deleted</dt><dd><a href="{address}">1,204</a></dd>' in html
+    # Lists are for those who manage the account.
+    assert "<dt>Deleted</dt><dd>1,204</dd>" in text(
+        page(browser_of(user_with(account.folder, "publish")), run)
+    )
     assert "Done: 1 new message. 1,204 deleted on the server." in html
 
 

@@ -220,6 +220,10 @@ def test_who_knows_the_folder_is_told_whom_to_ask(who: Who, scene: Scene) -> Non
     assert answer.status_code == 403
     assert "You may not manage mail accounts here." in html
     assert "This account was connected by zoe; ask them." in html
+    User.objects.filter(username="zoe").update(is_active=False)
+    html = browser(who, scene).get(address).content.decode()
+    assert "zoe" not in html
+    assert "Ask an administrator of this site." in html
 
 
 @pytest.mark.parametrize("who", [Who.EDITOR, Who.PUBLISHER, Who.MANAGER, Who.SUPERUSER])

@@ -27,12 +27,13 @@ from ..fetching.health import health_of
 from ..fetching.progress import progress
 from ..fetching.states import does_not_add_up
 from ..fetching.tally import tally
-from ..models import FetchRun, LedgerEntry, Mailbox, Outcome
+from ..models import FetchRun, LedgerEntry, Mailbox, Outcome, Presence
 from ..models.account import AfterFetch
 from ..models.permissions import may_manage_any
 from ..models.run import sentence
 from .fetch_now import refused_to_fetch
 from .fetch_progress import FetchRegion
+from .ledger_rows import ledger_address
 from .ledger_sum import sum_of, without_lists
 from .message_listing import NOT_LISTED, may_inspect
 from .policies import may_manage
@@ -85,7 +86,7 @@ class FetchRunView(WagtailAdminTemplateMixin, TemplateView):
             facts=self._facts(),
             counters=_counters(run),
             sum_of_ledger=_sum_of_ledger(run, self.request.user),
-            afterwards=_afterwards(run),
+            afterwards=_afterwards(run, self.request.user),
             left_because=list(_left_because(run)),
             outcome=outcome,
             decided=[self._row(entry) for entry in page.object_list],
@@ -167,16 +168,26 @@ def _counters(run: FetchRun) -> list[tuple[str, int, Outcome]]:
     return [(str(outcome.label), number, outcome) for number, outcome in counted if number]
 
 
-def _afterwards(run: FetchRun) -> list[tuple[str, int]]:
-    """Return what was done on the server after the fetch; what the account does even at 0."""
+def _afterwards(run: FetchRun, user: Any) -> list[tuple[str, int, str]]:
+    """Return (label, number, address) of what was done on the server; what is to be even at 0.
+
+    Lists of the ledger are for managers, and of the whole account.
+    """
     action = run.account.after_fetch if run.account else AfterFetch.LEAVE
+    removed = ""
+    if run.account and may_manage(user, run.folder):
+        removed = ledger_address(account=run.account.pk, presence=Presence.REMOVED.value)
     counted = [
-        (_("Marked as read"), run.marked_read, action == AfterFetch.MARK_READ),
-        (_("Moved"), run.moved, action == AfterFetch.MOVE),
-        (_("Deleted"), run.deleted, action == AfterFetch.DELETE),
-        (_("Left, because not proven"), run.not_proven, False),
+        (_("Marked as read"), run.marked_read, "", action == AfterFetch.MARK_READ),
+        (_("Moved"), run.moved, removed, action == AfterFetch.MOVE),
+        (_("Deleted"), run.deleted, removed, action == AfterFetch.DELETE),
+        (_("Left, because not proven"), run.not_proven, "", False),
     ]
-    return [(label, number) for label, number, is_done in counted if number or is_done]
+    return [
+        (label, number, address if number else "")
+        for label, number, address, is_to_be in counted
+        if number or is_to_be
+    ]
 
 
 def _left_because(run: FetchRun) -> Iterator[str]:
