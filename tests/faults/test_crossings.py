@@ -46,6 +46,8 @@ def test_each_crossing_is_met_and_no_other(
         )
     assert ended.result is not None, ended.told
     assert {Crossing[name] for name in ended.result} == met(action)
+    # Once a batch and not once a message, so that it costs nothing.
+    assert ended.result["PREPARED"] == ended.result["BATCH_COMMITTED"] == 5
 
 
 def test_few_cases_try_all_that_two_values_do_together() -> None:
