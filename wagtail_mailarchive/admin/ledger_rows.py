@@ -29,7 +29,7 @@ PRESENCES = [
     (Presence.REMOVAL_PENDING.value, Presence.REMOVAL_PENDING.label),
     (Presence.REMOVED.value, Presence.REMOVED.label),
     (Presence.GONE.value, Presence.GONE.label),
-    (LEFT, gettext_lazy("in mailboxes that are not archived any more")),
+    (LEFT, gettext_lazy("in mailboxes no longer archived")),
 ]
 
 
@@ -74,11 +74,7 @@ class Entries:
             .annotate(number=Count("pk"))
             .order_by()
         )
-        self._entries = (
-            entries.select_related("mailbox__account", "message", "envelope", "original")
-            .defer("mailbox__account__sealed_secret", *(f"message__{name}" for name in NOT_LISTED))
-            .order_by("-mailbox_id", "-uidvalidity", "-uid")
-        )
+        self._entries = entries.order_by("-mailbox_id", "-uidvalidity", "-uid")
         self._numbers = sorted(counted.items(), reverse=True)
 
     @property
@@ -107,7 +103,13 @@ class Entries:
             if len(within) == 1
             else self._entries.filter(mailbox__in=within)
         )
-        return list(entries[part.start - skipped : part.stop - skipped])
+        # First the keys: what is skipped is not worth a look into other tables.
+        some = entries.values_list("pk", flat=True)[part.start - skipped : part.stop - skipped]
+        whole = self._entries.filter(pk__in=list(some)).select_related(
+            "mailbox__account", "message", "envelope"
+        )
+        hidden = ["mailbox__account__sealed_secret", *(f"message__{name}" for name in NOT_LISTED)]
+        return list(whole.defer(*hidden))
 
 
 @dataclass(frozen=True, slots=True)

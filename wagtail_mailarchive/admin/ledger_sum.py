@@ -84,7 +84,7 @@ def whole_sum_of(
         (Presence.GONE.label, everywhere.gone, Presence.GONE),
         (Presence.REMOVED.label, everywhere.removed, Presence.REMOVED),
         (
-            _("in mailboxes that are not archived any more"),
+            _("in mailboxes no longer archived"),
             sum(tallies[each.pk].present for each in others),
             LEFT,
         ),

@@ -33,9 +33,8 @@ from ..models import (
     UpkeepKind,
     WorkerHeartbeat,
 )
-from ..models.permissions import folders_managed_by
 from .integrity import address_of
-from .ledger import LedgerView
+from .ledger import LedgerView, managed_ids
 from .ledger_rows import Entries
 from .policies import may_manage, refused
 
@@ -72,7 +71,7 @@ class QuarantineView(LedgerView):
 def in_quarantine(user: Any) -> int:
     """Return how many messages are in quarantine in the folders that `user` manages."""
     return LedgerEntry.objects.filter(
-        mailbox__folder__in=folders_managed_by(user), outcome=Outcome.QUARANTINED
+        mailbox__folder__in=managed_ids(user), outcome=Outcome.QUARANTINED
     ).count()
 
 
