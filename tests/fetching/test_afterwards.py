@@ -27,7 +27,6 @@ from wagtail_mailarchive.fetching.health import health_of
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.models import (
-    EmailFolderPage,
     EmailMessagePage,
     FetchRun,
     Lease,
@@ -563,13 +562,18 @@ def test_a_pending_message_whose_uid_was_forgotten_is_read_and_removed_anew(
     assert presences() == {Presence.GONE: 2, Presence.REMOVED: 2}
 
 
-def test_an_account_that_leaves_mail_alone_pays_nothing_for_those_that_do_not(
-    account: MailAccount,
-    dovecot: Dovecot,
-    mail_user: str,
-    folder: EmailFolderPage,
-    monkeypatch: pytest.MonkeyPatch,
+def test_an_account_that_leaves_mail_alone_has_a_connection_that_cannot_change_anything(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(dovecot, mail_user, 1)
+    entered: list[type] = []
+    enter = ImapSource.__enter__
+
+    def noting(self: ImapSource) -> ImapSource:
+        entered.append(type(self))
+        return enter(self)
+
+    monkeypatch.setattr(ImapSource, "__enter__", noting)
     monkeypatch.setattr(afterwards.Afterwards, "work", None)
     assert fetch(account).status == RunStatus.SUCCEEDED
+    assert entered == [ImapSource]
