@@ -166,6 +166,14 @@ def orphans(alias: str) -> Iterator[str]:
             yield stored_name(sha256)
 
 
+def check_store() -> None:
+    """Raise ConfigurationError if the present store cannot promise to keep what it takes."""
+    alias = archive_settings().ORIGINALS_STORAGE
+    if alias is not None:
+        with _failing_as_storage_error(alias):
+            _storage(alias)
+
+
 def stored_name(sha256: str) -> str:
     """Return the name of an original in a storage: one level of 256 folders."""
     return f"{sha256[:2]}/{sha256}.eml"
