@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults lint bench matrix package clean
+.PHONY: help venv demo test faults hostile lint bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -34,6 +34,12 @@ test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and Postgr
 faults: $(VENV)/.ready-dev ## Stop the fetch at every step there is, in every way (takes long)
 	@scripts/servers.sh
 	@$(RUN) -m tests.faults -q -n auto $(FAULTS_ARGS)
+
+hostile: $(VENV)/.ready-dev ## Throw all hostile mail and HTML at the archive (takes long)
+	@scripts/servers.sh
+	@echo "Hostile mail, on PostgreSQL:"
+	@HOSTILE=all $(RUN) -m tests.postgresql_lane -q -n auto tests/hostile/test_mail.py
+	@$(RUN) -m tests.hostile -q -n auto $(HOSTILE_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations
 	@$(RUN) -m ruff check $(SOURCES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,13 +13,18 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 
-@pytest.fixture(scope="module")
-def chromium(django_db_setup: None) -> Iterator[Browser]:
+def path_of_chromium() -> str:
     path = shutil.which("chromium")
     assert path, "These tests need Debian's chromium: apt-get install chromium"
+    return path
+
+
+@contextmanager
+def playwright_beside_django() -> Iterator[Playwright]:
+    """Playwright, with Django made fit for its loop."""
     contents = getattr(connection, "_test_serialized_contents", None)
     with sync_playwright() as playwright:
         # Playwright's loop is another context, in which Django opens another connection; that one
@@ -26,10 +32,20 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
         connection._test_serialized_contents = contents  # type: ignore[attr-defined]
         # Playwright's loop makes Django believe that it is called from asynchronous code.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield playwright
+        finally:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="module")
+def chromium(django_db_setup: None) -> Iterator[Browser]:
+    with playwright_beside_django() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path_of_chromium(), args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

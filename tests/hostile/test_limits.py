@@ -15,7 +15,7 @@ import pytest
 
 from tests import factories
 from tests.hostile import journey
-from tests.hostile.conftest import MESSAGES, Count
+from tests.hostile.counting import MESSAGES, Count
 from wagtail_mailarchive.exceptions import MessageError, ParserCrashed, ParserTimedOut
 from wagtail_mailarchive.mime import limits
 from wagtail_mailarchive.mime.process import ParserProcess

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from tests import factories
 from tests.hostile import journey
-from tests.hostile.conftest import MESSAGES, Count
+from tests.hostile.counting import MESSAGES, Count
 from tests.hostile.extent import EVERYTHING
 from tests.hostile.fields import FIELDS
 from tests.hostile.mail import MAIL

@@ -29,6 +29,14 @@ def test_language_cannot_leave_its_attribute() -> None:
     assert LexborHTMLParser(html).css("script") == []
 
 
+@pytest.mark.parametrize(
+    "hint", ["<link rel=preconnect>", "<LiNk>", "<iframe srcdoc='&lt;link&gt;'>", "<svg><link/>"]
+)
+def test_what_makes_a_browser_connect_ahead_is_text_even_unsanitised(hint: str) -> None:
+    parser = LexborHTMLParser(document(hint))
+    assert parser.css("link, iframe") == []
+
+
 def test_headers_forbid_everything_but_inline_images_and_styles() -> None:
     assert frame_headers([SOURCE]) == {
         "Content-Security-Policy": (
@@ -38,6 +46,7 @@ def test_headers_forbid_everything_but_inline_images_and_styles() -> None:
         ),
         "X-Frame-Options": "SAMEORIGIN",
         "X-Content-Type-Options": "nosniff",
+        "X-DNS-Prefetch-Control": "off",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "private, no-store",
     }
