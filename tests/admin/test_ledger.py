@@ -96,6 +96,9 @@ def test_says_plainly_when_it_does_not_add_up(
     assert "does not add up to what the server holds" in text(response)
     assert "is not" in text(response)
     assert "(does not add up)" in text(response)
+    assert f'action="{reverse("mailarchive_reconcile_account", args=[account.pk])}"' in text(
+        response
+    )
 
 
 def test_entries_say_what_they_are_and_why(mailbox: Mailbox, manager: Client) -> None:

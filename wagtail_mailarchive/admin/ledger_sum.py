@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..fetching.states import does_not_add_up
@@ -58,7 +58,9 @@ def sum_of(account: MailAccount, counted: Tally) -> LedgerSum:
         counted.on_server,
         terms_of(account, counted),
         warning="" if counted.adds_up else does_not_add_up().sentence,
-        reconcile="" if counted.adds_up else reconcile_address(account),
+        reconcile=""
+        if counted.adds_up
+        else reverse("mailarchive_reconcile_account", args=[account.pk]),
     )
 
 
@@ -126,11 +128,3 @@ _ORDER = (
     Outcome.ERASED,
     Outcome.WAITING,
 )
-
-
-def reconcile_address(account: MailAccount) -> str:
-    """Return where to post to have server and ledger compared completely."""
-    try:
-        return reverse("mailarchive_reconcile_account", args=[account.pk])
-    except NoReverseMatch:
-        return ""
