@@ -85,9 +85,11 @@ def test_deletion_is_explained_confirmed_and_told(
     confirm = tab.locator("[name=confirm_address]")
     # Whoever reads with the keyboard or a screen reader is where the answer is wanted.
     expect(confirm).to_be_focused()
-    expect(tab.locator("#mailarchive-consequences")).to_contain_text(
-        "1 more will be deleted when its days have passed."
+    told = tab.locator("#mailarchive-consequences")
+    expect(told).to_contain_text(
+        "0 messages that are archived will be deleted with the next fetch."
     )
+    expect(told).to_contain_text("1 more will be deleted when its days have passed.")
     pictured(tab, f"afterwards-confirm-{look}")
     assert axe(tab) == []
     assert fits()

@@ -152,10 +152,10 @@ def what_happens_to_new(account: MailAccount) -> str:
 def what_happens_to_archived(account: MailAccount) -> list[str]:
     """Return the same of what is archived already; nothing if nothing is."""
     affected = affected_by(account)
-    told = [_said(_WITH_NEXT_FETCH, account, affected.due)] if affected.due else []
-    if affected.later:
-        told.append(_said(_LATER, account, affected.later))
-    return told
+    if not affected.due and not affected.later:
+        return []
+    told = [_said(_WITH_NEXT_FETCH, account, affected.due)]
+    return [*told, _said(_LATER, account, affected.later)] if affected.later else told
 
 
 def what_deleting_means(account: MailAccount, *, is_gmail: bool) -> list[str]:
