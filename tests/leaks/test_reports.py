@@ -32,9 +32,9 @@ from wagtail_mailarchive.models import MailAccount, OAuthGrant, TrialKind
 pytestmark = pytest.mark.django_db
 
 
-def report(request: Any = None) -> str:
-    """Return what Django would mail to the administrators of the present error."""
-    reporter = ExceptionReporter(request, *sys.exc_info())
+def report(request: Any = None, error: Any = None) -> str:
+    """Return what Django would mail to the administrators of `error`, or of the present one."""
+    reporter = ExceptionReporter(request, *(error or sys.exc_info()))
     return str(reporter.get_traceback_text() + reporter.get_traceback_html())
 
 
@@ -47,9 +47,13 @@ def report_of(work: Callable[[], object]) -> str:
     raise AssertionError("nothing was raised")
 
 
-def test_a_report_of_a_fetch_that_fails_at_the_login_shows_no_secret(account: MailAccount) -> None:
+def test_a_report_of_a_fetch_that_fails_at_the_login_shows_no_secret(
+    account: MailAccount, caplog: pytest.LogCaptureFixture
+) -> None:
     with failing_at_the_secret():
-        told = report_of(lambda: fetch_now(account))
+        fetch_now(account)
+    [error] = [record.exc_info for record in caplog.records if record.exc_info]
+    told = report(error=error)
     assert "failing_at_the_secret" in told
     assert not FINDER.names_in(told)
 
