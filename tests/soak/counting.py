@@ -55,14 +55,20 @@ class Count:
         return not (self.lost or self.twice or self.problems)
 
 
-def rest(recipient: Recipient) -> str:
-    """Return what is left to do for an account that was told to fetch; "" if nothing is."""
+def rest(recipient: Recipient, since: int = 0) -> str:
+    """Return what is left to do for an account; "" if nothing is.
+
+    Args:
+        since: the id of a run, after which there has to be another.
+    """
     account = MailAccount.objects.get(pk=recipient.account_id)
     if FetchRun.objects.filter(account=account, status__in=ACTIVE).exists():
         return f"{recipient.user}: a run is under way"
     latest = FetchRun.objects.filter(account=account).order_by("-pk").first()
-    if latest is None or latest.status != RunStatus.SUCCEEDED or latest.anomaly_code:
-        said = latest and (latest.error_code or latest.anomaly_code or latest.status)
+    if latest is None or latest.pk <= since:
+        return f"{recipient.user}: not fetched"
+    if latest.status != RunStatus.SUCCEEDED or latest.anomaly_code:
+        said = latest.error_code or latest.anomaly_code or latest.status
         return f"{recipient.user}: the last run did not end well: {said}"
     rows = LedgerEntry.objects.filter(mailbox__account=account)
     waiting = rows.filter(presence=Presence.PRESENT, outcome=Outcome.WAITING).count()
@@ -155,9 +161,7 @@ def _server_problems(
             yield f"{user}: letter {number} is there {there[number]} times, not {kept}"
 
 
-def _ledger_of(
-    recipient: Recipient, mailbox: str, files: Sequence[Path]
-) -> list[dict[str, object]]:
+def _ledger_of(recipient: Recipient, mailbox: str, files: Sequence[Path]) -> list[object]:
     """Return what the ledger says of messages that should not be there."""
     rows = LedgerEntry.objects.filter(
         mailbox__account=recipient.account_id,
@@ -165,7 +169,7 @@ def _ledger_of(
         original__sha256__in=[_digest(file) for file in files],
     )
     told = rows.values("uid", "uidl", "outcome", "presence", "treated", "treated_at", "reason_code")
-    return [{"files": [file.name for file in files]}, *told]
+    return [[file.name for file in files], *told]
 
 
 def _wrongly_read(recipient: Recipient, mailbox: str, files: Sequence[Path]) -> Iterator[str]:
