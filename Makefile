@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults hostile lint bench matrix package clean
+.PHONY: help venv demo test faults hostile soak lint bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -40,6 +40,10 @@ hostile: $(VENV)/.ready-dev ## Throw all hostile mail and HTML at the archive (t
 	@echo "Hostile mail, on PostgreSQL:"
 	@HOSTILE=all $(RUN) -m tests.postgresql_lane -q -n auto tests/hostile/test_mail.py
 	@$(RUN) -m tests.hostile -q -n auto $(HOSTILE_ARGS)
+
+soak: $(VENV)/.ready-dev ## Kill workers for ten minutes while mail comes and goes, and count
+	@scripts/servers.sh
+	@$(RUN) -m tests.soak $(SOAK_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations
 	@$(RUN) -m ruff check $(SOURCES)
