@@ -13,15 +13,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.servers.dovecot import Dovecot
-from tests.servers.postgresql import PostgreSQL
-from tests.servers.redis import Redis
+from tests.servers.dovecot import Dovecot, DovecotUnavailable
+from tests.servers.postgresql import PostgreSQL, PostgreSQLUnavailable
+from tests.servers.redis import Redis, RedisUnavailable
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     # So that all that was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"Soaking for {options.seconds:.0f} s, seed {options.seed}", flush=True)  # noqa: T201
+    try:
+        return _soak(options)
+    except (DovecotUnavailable, PostgreSQLUnavailable, RedisUnavailable) as problem:
+        print(problem, file=sys.stderr)  # noqa: T201
+        return 1
+
+
+def _soak(options: argparse.Namespace) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="soak") as folder,
         Dovecot() as dovecot,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from wagtail.models import Page
 
 from tests.servers.dovecot import Dovecot
@@ -109,11 +109,12 @@ def _archive_problems(pages: Counter[tuple[int, str]], mailbags: Mailbags) -> It
         yield "the chains do not hold what is archived"
     if any(found := Page.find_problems()):
         yield f"the tree is broken: {found}"
-    told = io.StringIO()
-    try:
-        call_command("mailarchive_verify", stdout=told, stderr=told)
-    except SystemExit:
-        yield f"not as it was archived: {told.getvalue()}"
+    for command in ("mailarchive_verify", "mailarchive_reconcile"):
+        told = io.StringIO()
+        try:
+            call_command(command, stdout=told, stderr=told)
+        except (SystemExit, CommandError):
+            yield f"{command} finds fault: {told.getvalue()}"
 
 
 def _account_problems(recipient: Recipient) -> Iterator[str]:

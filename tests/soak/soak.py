@@ -31,6 +31,7 @@ _WORKERS = 2
 _DISPATCH_EVERY = 2.0  # seconds
 _AT_FIRST = 0.2  # of all mail, there before anybody looks
 _MOST_TO_REST = 600.0  # seconds until all has to be at rest
+_NEVER = 365 * 24 * 60  # minutes
 _LAST_LINES = 60  # of a worker's log
 
 
@@ -139,6 +140,8 @@ class Soak:
 
     def _come_to_rest(self, recipients: Sequence[Recipient]) -> None:
         """Fetch each account until nothing is left to do, with nobody in the way any more."""
+        # Or the schedule would begin another one, just before all is counted.
+        MailAccount.objects.update(interval=_NEVER)
         # A run that is under way may have listed what is there before the last mail came.
         last = FetchRun.objects.aggregate(Max("pk"))["pk__max"] or 0
         until = time.monotonic() + _MOST_TO_REST
