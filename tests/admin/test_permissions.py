@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -20,10 +20,16 @@ from wagtail_mailarchive.models import (
     ArchiveSiteSettings,
     EmailFolderPage,
     FetchRun,
+    LedgerEntry,
     MailAccount,
+    Mailbox,
+    Original,
+    Outcome,
     RunStatus,
     Trial,
     TrialKind,
+    UpkeepKind,
+    UpkeepRun,
 )
 from wagtail_mailarchive.models.permissions import manage_permission
 
@@ -51,6 +57,7 @@ class Rule:
 
     allowed: set[Who]
     method: str = "get"
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 SETTINGS = "wagtailsettings:edit"
@@ -75,6 +82,24 @@ TABLE = {
     "mailarchive_fetch_stop": Rule(PUBLISHERS, "post"),
     "mailarchive_fetch_report": Rule(ANY_MANAGERS),
     "mailarchive_fetch_report_results": Rule(ANY_MANAGERS),
+    "mailarchive_integrity": Rule(ANY_MANAGERS),
+    "mailarchive_integrity_folder": Rule(MANAGERS),
+    "mailarchive_upkeep_start": Rule({Who.SUPERUSER}, "post", {"kind": "verify"}),
+    "mailarchive_upkeep_start_folder": Rule(MANAGERS, "post", {"kind": "verify"}),
+    "mailarchive_upkeep_stop": Rule(MANAGERS, "post"),
+    "mailarchive_upkeep_progress": Rule(ANY_MANAGERS),
+    "mailarchive_upkeep_progress_folder": Rule(MANAGERS),
+    "mailarchive_chain_heads": Rule(ANY_MANAGERS),
+    "mailarchive_chain_heads_folder": Rule(MANAGERS),
+    "mailarchive_ledger": Rule(ANY_MANAGERS),
+    "mailarchive_archive_anyway": Rule(ANY_MANAGERS, "post"),
+    "mailarchive_quarantine": Rule(ANY_MANAGERS),
+    "mailarchive_quarantined_original": Rule(MANAGERS),
+    "mailarchive_retry_entry": Rule(MANAGERS, "post"),
+    "mailarchive_retry_folder": Rule(MANAGERS, "post"),
+    "mailarchive_whereabouts": Rule(set(Who) - {Who.ANONYMOUS, Who.READER}),
+    "mailarchive_reconcile_account": Rule(MANAGERS, "post"),
+    "mailarchive_reconciliation": Rule(MANAGERS),
     "mailarchive_oauth_sign_in": Rule(MANAGERS, "post"),
     "mailarchive_oauth_callback": Rule(ANY_MANAGERS),
     SETTINGS: Rule({Who.SUPERUSER}),
@@ -96,12 +121,32 @@ class Scene:
             "pk": ArchiveSiteSettings.load().pk if name == SETTINGS else self.account.pk,
             "account_id": self.account.pk,
             "folder_id": self.folder.pk,
-            "run_id": self.run.pk,
+            "run_id": self.upkeep().pk if name == "mailarchive_upkeep_stop" else self.run.pk,
             "trial_id": self.trial.pk,
+            "entry_id": self.quarantined().pk,
             "app_name": "wagtail_mailarchive",
             "model_name": "archivesitesettings",
         }
         return reverse(name, kwargs={each: known[each] for each in takes})
+
+    def upkeep(self) -> UpkeepRun:
+        run, _ = UpkeepRun.objects.get_or_create(kind=UpkeepKind.VERIFY, folder=self.folder)
+        return run
+
+    def quarantined(self) -> LedgerEntry:
+        """A message so large that a web process leaves it to the worker."""
+        original, _ = Original.objects.get_or_create(sha256="0" * 64, size=10**9)
+        mailbox, _ = Mailbox.objects.get_or_create(
+            account=self.account, name="INBOX", defaults={"folder": self.folder}
+        )
+        entry, _ = LedgerEntry.objects.get_or_create(
+            mailbox=mailbox,
+            uidvalidity=1,
+            uid=2**32,
+            outcome=Outcome.QUARANTINED,
+            original=original,
+        )
+        return entry
 
 
 @pytest.fixture
@@ -174,7 +219,7 @@ def test_who_gets_in(who: Who, scene: Scene) -> None:
         rule = TABLE[name]
         address = scene.address(name, names)
         if who in rule.allowed:
-            answer = call(client, rule.method, address)
+            answer = call(client, rule.method, address, rule.given)
             if is_refusal(answer) or answer.status_code not in (200, 302):
                 wrong.append(f"{name}: kept out ({answer.status_code})")
             continue
@@ -187,10 +232,12 @@ def test_who_gets_in(who: Who, scene: Scene) -> None:
     assert not wrong
 
 
-def call(client: Client, method: str, address: str) -> HttpResponse:
+def call(
+    client: Client, method: str, address: str, given: Mapping[str, str] | None = None
+) -> HttpResponse:
     """Call, and undo what it did."""
     with transaction.atomic():
-        answer: HttpResponse = getattr(client, method)(address)
+        answer: HttpResponse = getattr(client, method)(address, given or {})
         transaction.set_rollback(True)
     return answer
 

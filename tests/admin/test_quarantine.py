@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from tests import factories
 from tests.admin.conftest import browser_of, manager_of, user_with
@@ -106,6 +106,11 @@ def test_one_is_read_again_and_becomes_a_page(account: MailAccount, manager: Cli
     assert EmailMessagePage.objects.get().subject == "Readable after all"
     held.refresh_from_db()
     assert held.outcome == Outcome.ARCHIVED
+
+
+def test_it_is_read_again_in_no_transaction_of_the_sites() -> None:
+    found = resolve(reverse("mailarchive_retry_entry", args=[1]))
+    assert found.func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]
 
 
 def test_a_large_one_is_left_to_the_worker(

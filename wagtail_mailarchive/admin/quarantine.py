@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db.transaction import non_atomic_requests
 from django.http import (
     Http404,
     HttpRequest,
@@ -101,9 +102,13 @@ def original(request: HttpRequest, entry_id: int) -> HttpResponseBase:
     return response
 
 
+@non_atomic_requests
 @require_POST
 def retry_entry(request: HttpRequest, entry_id: int) -> HttpResponseBase:
-    """Read one message again, here and now; a large one together with its folder's others."""
+    """Read one message again, here and now; a large one together with its folder's others.
+
+    Not in a transaction of the site's: what is read is to be committed when this says so.
+    """
     entry = _entry(entry_id)
     if not may_manage(request.user, entry.mailbox.folder):
         return refused(request)
