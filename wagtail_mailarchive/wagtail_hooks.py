@@ -38,6 +38,7 @@ from .admin.integrity_alarm import add_integrity
 from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
+from .admin.reconciliation import reconcile_account, reconciliation
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
 
@@ -86,6 +87,16 @@ def register_admin_urls() -> list[URLPattern]:
             "mailarchive/accounts/<int:account_id>/dry-run/",
             dry_run,
             name="mailarchive_dry_run",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/reconcile/",
+            reconcile_account,
+            name="mailarchive_reconcile_account",
+        ),
+        path(
+            "mailarchive/accounts/<int:account_id>/reconciliation/",
+            reconciliation,
+            name="mailarchive_reconciliation",
         ),
         path(
             "mailarchive/accounts/<int:account_id>/trials/<int:trial_id>/",

@@ -50,6 +50,12 @@ def more_buttons(account: MailAccount) -> list[Button]:
             icon_name="view",
             priority=15,
         ),
+        Button(
+            _("Reconcile"),
+            url=reverse("mailarchive_reconciliation", args=[account.pk]),
+            icon_name="check",
+            priority=17,
+        ),
     ]
     if account.login == Login.OAUTH2:
         buttons.append(

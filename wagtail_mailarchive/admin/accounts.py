@@ -25,6 +25,7 @@ from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from ..fetching.condition import conditions_of_accounts
+from ..fetching.states import Goal
 from ..models import MailAccount, TrialKind
 from ..models.permissions import accounts_managed_by, folders_managed_by, manage_permission
 from .account_buttons import fetch_button, more_buttons, sign_in_buttons
@@ -170,7 +171,10 @@ class AccountEditView(AccountFormView, generic.EditView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         condition = conditions_of_accounts([self.object])[self.object.pk]
         # A step that leads to an account leads to this very form.
-        states = [replace(each, step="") if each.goal else each for each in condition.states]
+        states = [
+            replace(each, step="") if each.goal is Goal.ACCOUNT else each
+            for each in condition.states
+        ]
         context["condition"] = replace(condition, states=states)
         region = region_of_account(self.object, self.request.user)
         if region is not None:

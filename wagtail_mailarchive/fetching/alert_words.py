@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SIGN_IN = "sign_in"  # the provider's sign-in ends soon
     CERTIFICATE = "certificate"  # the server's certificate ends soon
     BACKLOG = "backlog"  # more mail comes than is fetched
+    DIFFERENCES = "differences"  # between server and ledger, at the last reconciliation
 
 
 # Most urgent first; one of them stands at a time.
@@ -57,6 +58,15 @@ def sentence_of(kind: Kind, facts: Facts) -> str:
             "The certificate of %(host)s ends on %(day)s. Ask its operator to renew it; no mail is "
             "fetched with one that has ended."
         ) % {"host": facts["host"], "day": _day(facts["ends"])}
+    if kind == Kind.DIFFERENCES:
+        told = ngettext(
+            "Server and ledger were compared and differ at %(number)d place. Fetch new mail, then "
+            "compare them again.",
+            "Server and ledger were compared and differ at %(number)d places. Fetch new mail, then "
+            "compare them again.",
+            facts["number"],
+        )
+        return told % {"number": facts["number"]}
     told = ngettext(
         "More mail comes than is fetched: %(number)d message waits on the server. "
         "Raise the limit of messages a fetch, or fetch more often.",
@@ -75,6 +85,8 @@ def recovery_of(kind: Kind) -> str:
         return gettext("The sign-in at the provider does not end soon any more.")
     if kind == Kind.CERTIFICATE:
         return gettext("The certificate of the mail server does not end soon any more.")
+    if kind == Kind.DIFFERENCES:
+        return gettext("Server and ledger hold the same again.")
     return gettext("The mail that waits on the server becomes less again.")
 
 
@@ -82,6 +94,8 @@ def step_of(kind: Kind) -> str:
     """Return what the way to the account's form is called."""
     if kind == Kind.SIGN_IN:
         return gettext("Sign in again")
+    if kind == Kind.DIFFERENCES:
+        return gettext("Compare server and ledger")
     return gettext("Open the mail account")
 
 

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Callable, Collection, Sequence, Set
 from itertools import accumulate
 
+from django.db.models import Q
+
 from ..models import MailAccount, Mailbox
 from ..models.account import POP3_MAILBOX, AfterFetch, MailboxChoice, Protocol
 from ..sources.base import RemoteMailbox, SpecialUse
@@ -117,7 +119,8 @@ def note_choice(account: MailAccount, names: Sequence[str]) -> None:
     """
     known = Mailbox.objects.filter(account=account)
     known.exclude(server__in=["", account.server]).update(account=None)
-    known.filter(is_archived=True).exclude(name__in=names).update(is_archived=False)
+    noted = known.filter(Q(is_archived=True) | Q(problem_code__gt=""))
+    noted.exclude(name__in=names).update(is_archived=False, problem_code="", problem_params={})
 
 
 def _is_unwanted(mailbox: RemoteMailbox, marked: Collection[str]) -> bool:

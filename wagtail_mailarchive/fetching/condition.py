@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from ..conf import ArchiveSettings, archive_settings
 from ..models import (
@@ -18,12 +19,14 @@ from ..models import (
     EmailFolderPage,
     FetchRun,
     MailAccount,
+    Mailbox,
     RunStatus,
     WorkerHeartbeat,
 )
-from ..models.account import AfterFetch
+from ..models.account import AfterFetch, MailboxChoice
 from ..models.site_settings import effective_settings, is_on
 from . import states, treatment_states
+from .alert_words import Kind
 from .health import health_of
 from .schedule import latest_run_id, next_fetch_at
 from .states import Reader, State
@@ -57,6 +60,7 @@ class _Watched:
     health: AccountHealth
     latest: FetchRun | None
     checked_at: datetime | None
+    left_out: int
 
     @property
     def is_active(self) -> bool:
@@ -121,6 +125,7 @@ def _watch(accounts: QuerySet[MailAccount]) -> list[_Watched]:
         .annotate(
             latest=latest_run_id(),
             checked_at=Subquery(succeeded.order_by("-pk").values("finished_at")[:1]),
+            left_out=Coalesce(_left_out(), 0),
         )
     )
     runs = FetchRun.objects.in_bulk([each.latest for each in found if each.latest])
@@ -128,8 +133,18 @@ def _watch(accounts: QuerySet[MailAccount]) -> list[_Watched]:
         if account.latest:
             runs[account.latest].account = account
     return [
-        _Watched(each, health_of(each), runs.get(each.latest), each.checked_at) for each in found
+        _Watched(each, health_of(each), runs.get(each.latest), each.checked_at, each.left_out)
+        for each in found
     ]
+
+
+def _left_out() -> Subquery:
+    """Return what to annotate accounts with: how many of their mailboxes are not read."""
+    unread = Mailbox.objects.filter(
+        account=OuterRef("pk"), account__mailbox_choice=MailboxChoice.ALL
+    ).exclude(problem_code="")
+    counted = unread.order_by().values("account").annotate(number=Count("pk"))
+    return Subquery(counted.values("number"))
 
 
 def _off(watched: Sequence[_Watched], reader: Reader) -> Condition:
@@ -169,9 +184,8 @@ def _condition(
         told.append(states.held(each.account, each.health, reader))
     if reader.may_fetch or not held:
         told += states.failures(failed, reader)
-    if reader.may_fetch and any(run.adds_up is False for run in succeeded):
-        told.append(states.does_not_add_up())
     if reader.may_fetch:
+        told += _ledger(enabled, reader)
         told += _afterwards(enabled, reader)
     if not active and not failed and not held and not checked_at:
         told.append(states.never_fetched(reader))
@@ -204,6 +218,21 @@ def _condition(
     )
 
 
+def _ledger(watched: Sequence[_Watched], reader: Reader) -> Iterator[State]:
+    """Yield what is not right between server and ledger, or is left out of both."""
+    unequal = [each.account for each in watched if each.latest and _is_unequal(each.latest)]
+    # One sentence is enough for those who can do nothing about any of them.
+    for account in unequal if reader.may_connect else unequal[:1]:
+        yield states.to_reconcile(states.does_not_add_up(), account.pk, reader)
+    for each in watched:
+        account = each.account
+        if facts := each.health.open_alerts.get(Kind.DIFFERENCES):
+            since = datetime.fromisoformat(facts["since"])
+            yield states.differs(account, facts["number"], since, reader)
+        if each.left_out:
+            yield states.left_out(account, each.left_out)
+
+
 def _afterwards(watched: Sequence[_Watched], reader: Reader) -> Iterator[State]:
     """Yield why mail that is archived is still on the server as it was, where it is not to be."""
     for each in watched:
@@ -227,6 +256,10 @@ def _due(watched: Sequence[_Watched], site: ArchiveSettings) -> dict[int, dateti
     """Return account id -> time of its next fetch, of those that will be fetched."""
     found = {each.account.pk: next_fetch_at(each.account, each.latest, site) for each in watched}
     return {account_id: moment for account_id, moment in found.items() if moment is not None}
+
+
+def _is_unequal(run: FetchRun) -> bool:
+    return run.status == RunStatus.SUCCEEDED and run.adds_up is False
 
 
 def _is_queued(run: FetchRun) -> bool:

@@ -87,7 +87,7 @@ def reconcile(
     `DIFFERENCES`, "findings" the first 1,000, differences before others, "truncated" whether there
     are more, "compared" how many messages of the server were looked at, "mailboxes" each with what
     server and ledger hold. An error of ours ends it and is told in "error" beside what was found
-    before.
+    before; only without one it "is_complete".
 
     Args:
         progress: told now and then how many messages of how many are compared.
@@ -120,6 +120,7 @@ def nothing_compared(error: MailArchiveError) -> dict[str, Any]:
     """Return the result of a reconciliation that `error` kept from beginning or ending."""
     return {
         "error": {"code": error.code, "params": error.params},
+        "is_complete": False,
         "counts": {},
         "differences": 0,
         "findings": [],
@@ -171,6 +172,7 @@ class _Comparison:
         findings = (self._differences + self._others)[:LISTED]
         return {
             "error": {"code": error.code, "params": error.params} if error else None,
+            "is_complete": error is None,
             "counts": {each.value: self._counts[each] for each in Finding},
             "differences": sum(self._counts[each] for each in DIFFERENCES),
             "findings": findings,

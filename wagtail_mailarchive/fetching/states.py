@@ -35,6 +35,7 @@ class Goal(StrEnum):
 
     CONNECT = "connect"  # the form for a new mail account
     ACCOUNT = "account"  # the form of a mail account
+    RECONCILE = "reconcile"  # where a mail account is compared with the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class State:
         at: when it came to be; None where that does not matter.
         step: what to do about it; "" where nothing has to be done.
         goal: where to do it; None if no page of ours is for it.
-        target: the id of the goal's folder (CONNECT) or mail account (ACCOUNT).
+        target: the id of the goal's folder (CONNECT) or mail account (the others).
         command: to be typed on the server; "" if none.
         done, whole: messages, for a progress bar; `whole` is 0 where the sum is not known.
     """
@@ -248,6 +249,35 @@ def does_not_add_up() -> State:
     return State(
         Tone.WARNING, gettext("What is archived does not add up to what the server holds.")
     )
+
+
+def to_reconcile(state: State, account_id: int, reader: Reader) -> State:
+    """Add to `state` the step to compare server and ledger, for those who may."""
+    if not reader.may_connect:
+        return state
+    step = gettext("Compare server and ledger")
+    return replace(state, step=step, goal=Goal.RECONCILE, target=account_id)
+
+
+def left_out(account: MailAccount, number: int) -> State:
+    """Tell of mailboxes that the server lists and lets this user not read."""
+    sentence = ngettext(
+        "%(number)d mailbox of %(account)s is left out, because the server does not open it.",
+        "%(number)d mailboxes of %(account)s are left out, because the server does not open them.",
+        number,
+    )
+    return State(Tone.NOTE, sentence % {"number": number, "account": account.name})
+
+
+def differs(account: MailAccount, number: int, at: datetime, reader: Reader) -> State:
+    """Tell what the last reconciliation found."""
+    sentence = ngettext(
+        "Server and ledger of %(account)s were compared and differ at %(number)d place.",
+        "Server and ledger of %(account)s were compared and differ at %(number)d places.",
+        number,
+    )
+    told = sentence % {"account": account.name, "number": number}
+    return to_reconcile(State(Tone.WARNING, told, at=at), account.pk, reader)
 
 
 def news(succeeded: Sequence[FetchRun]) -> str:
