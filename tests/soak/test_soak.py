@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.servers.redis import Redis, RedisUnavailable
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINE = re.compile(
@@ -36,3 +39,9 @@ def test_nothing_is_lost_or_twice_while_workers_are_killed_and_mail_comes_and_go
     found = _LINE.search(told)
     assert found, told
     assert int(found["delivered"]) == int(found["archived"]) >= 300
+
+
+def test_what_to_install_is_said_where_there_is_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(RedisUnavailable, match="apt-get install redis-server"), Redis():
+        pass
