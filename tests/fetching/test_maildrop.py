@@ -16,7 +16,7 @@ from tests import factories
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
 from tests.servers.scripted import ScriptedServer
-from wagtail_mailarchive.archive import originals, writer
+from wagtail_mailarchive.archive import originals, transactions
 from wagtail_mailarchive.archive.writer import Writer
 from wagtail_mailarchive.exceptions import ParserTimedOut
 from wagtail_mailarchive.fetching import batches, run
@@ -279,9 +279,8 @@ def test_where_retrieving_deletes_a_failing_database_loses_nothing(
     with connected(folder, maildrop) as account:
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "_write", failing)
-            patch.setattr(writer, "worth_retrying", lambda error: False)
-            with pytest.raises(OperationalError):
-                fetch_now(account)
+            patch.setattr(transactions, "worth_retrying", lambda error: False)
+            assert fetch_now(account).run.error_code == "UnexpectedFetchError"
         assert (maildrop.quits, maildrop.messages) == (0, raws)
         assert len(archived()) == 2
         report = fetch(account)
