@@ -4,6 +4,9 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
+# Of the tests of fetching, those in which the database has a say.
+ON_POSTGRESQL := afterwards anomalies durability faults maildrop reconciliation run schedule \
+	tokens unwanted upkeep wanted
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test faults hostile soak lint bench matrix package clean
@@ -26,9 +29,10 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
-	@echo "The rooms that write and search, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/fetching tests/models \
+	@$(RUN) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@echo "What writes, removes and searches, on PostgreSQL:"
+	@$(RUN) -m tests.postgresql_lane -n auto --dist worksteal tests/archive tests/models \
+		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) \
 		tests/reading/test_folder_page.py tests/admin/test_explorer.py
 
 faults: $(VENV)/.ready-dev ## Stop the fetch at every step there is, in every way (takes long)
