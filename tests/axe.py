@@ -16,7 +16,7 @@ _NOT_OURS = ("#wagtail-sidebar", "[data-wagtail-userbar]", "w-userbar", "wagtail
 # What fades in has too little contrast on the way. Not every animation comes to its end: those of a
 # tab in the background stand still.
 _SETTLED = """() => Promise.race([
-    new Promise((go_on) => setTimeout(go_on, 3000)),
+    new Promise((go_on) => setTimeout(go_on, 1000)),
     Promise.all(
         document.getAnimations()
             .filter((each) => Number.isFinite(each.effect?.getComputedTiming().endTime))
