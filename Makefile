@@ -29,9 +29,9 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@$(RUN) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
 	@echo "What writes, removes and searches, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n auto --dist worksteal tests/archive tests/models \
+	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/models \
 		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) \
 		tests/reading/test_folder_page.py tests/admin/test_explorer.py
 
