@@ -5,7 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 # Of the tests of fetching, those in which the database has a say.
-ON_POSTGRESQL := afterwards anomalies durability faults reconciliation run schedule wanted
+ON_POSTGRESQL := afterwards anomalies durability faults maildrop reconciliation run schedule \
+	tokens unwanted upkeep wanted
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test faults hostile soak lint bench matrix package clean
