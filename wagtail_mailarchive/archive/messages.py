@@ -12,7 +12,7 @@ from wagtail.models import Page
 
 from ..mime.message import ParsedMessage
 from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
-from . import month_counts, pages, records, rows
+from . import contents, month_counts, pages, records, rows
 from .rows import Row
 
 
@@ -63,11 +63,12 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
     attachments: list[Row] = []
     references: list[Row] = []
     texts: list[list[Any]] = []
-    for key, moment, each in zip(keys, moments, new, strict=True):
-        attachments += records.attachment_rows(key, each.parsed.attachments)
+    for key, moment, each, value in zip(keys, moments, new, values, strict=True):
+        attachments += records.attachment_rows(key, value, each.parsed.attachments)
         references += records.reference_rows(key, each.parsed)
         texts.append(records.text_row(key, parent.pk, moment, each.parsed))
     rows.insert(Attachment, records.ATTACHMENT, attachments)
+    contents.await_reading(part.sha256 for each in new for part in each.parsed.attachments)
     rows.insert(MessageReference, records.REFERENCE, references)
     insert_texts(texts)
     month_counts.add(parent.pk, moments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from ..mime import VERSION
+from ..mime.kinds import kind_of
 from ..mime.message import Address, ParsedMessage, Part
 from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
@@ -26,6 +27,7 @@ _PART = [field.name for field in fields(Part)]
 ATTACHMENT = (
     *("message_id", "position", "section", "filename", "content_type", "disposition"),
     *("content_id", "size", "sha256", "start", "length", "encoding"),
+    *("kind", "folder_id", "sorted_at", "sender_address"),
 )
 REFERENCE = ("message_id", "digest", "position")
 TEXT = ("id", "message_id", "scope", "subject", "people", "body")
@@ -84,8 +86,14 @@ def message_values(
     }
 
 
-def attachment_rows(message_id: int, parts: Sequence[Part]) -> list[Row]:
-    """Return the columns of `ATTACHMENT`."""
+def attachment_rows(message_id: int, values: Mapping[str, Any], parts: Sequence[Part]) -> list[Row]:
+    """Return the columns of `ATTACHMENT`.
+
+    Args:
+        values: of the message, as `message_values` gives them.
+    """
+    folder_id, sorted_at = values["folder_id"], values["sorted_at"]
+    sender = _cut(values["sender_address"].lower(), 320)
     return [
         (
             message_id,
@@ -100,6 +108,10 @@ def attachment_rows(message_id: int, parts: Sequence[Part]) -> list[Row]:
             part.start,
             part.length,
             part.encoding,
+            kind_of(part.content_type, part.filename),
+            folder_id,
+            sorted_at,
+            sender,
         )
         for position, part in enumerate(parts)
     ]

@@ -22,6 +22,7 @@ from ..exceptions import StorageError
 from ..models import (
     AccountHealth,
     Attachment,
+    AttachmentContent,
     ChainEntry,
     EmailFolderPage,
     EmailMessagePage,
@@ -94,6 +95,7 @@ def remove_everything(progress: Callable[[int], None] = lambda done: None) -> in
             done += deleted
             progress(done)
     with transaction.atomic():
+        delete_rows(AttachmentContent._base_manager.all())
         for model in _OF_FOLDERS:
             delete_rows(model._base_manager.all())
         for folder in EmailFolderPage.objects.order_by("-path"):

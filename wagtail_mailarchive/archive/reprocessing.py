@@ -21,7 +21,7 @@ from ..mime.message import ParsedMessage
 from ..mime.process import ParserProcess
 from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
 from ..models.message_text import SEQUENCE_BITS
-from . import messages, month_counts, pages, records, rows
+from . import contents, messages, month_counts, pages, records, rows
 from .again import parse_again, portions
 from .bulk_deletion import delete_rows
 from .rows import Row
@@ -34,7 +34,7 @@ _FIELDS = tuple(
     if field.attname not in _KEPT
 )
 _SECTION, _START = records.ATTACHMENT.index("section"), records.ATTACHMENT.index("start")
-_POSITION = records.ATTACHMENT.index("position")
+_POSITION, _SHA256 = records.ATTACHMENT.index("position"), records.ATTACHMENT.index("sha256")
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
             if new["title"] != stored[key]["title"]
         ],
     )
-    changed |= _write_attachments(stored, parsed)
+    changed |= _write_attachments(values, parsed)
     changed |= _write_references(stored, parsed)
     changed |= _write_texts(folder_id, values, parsed)
     moved = [key for key in values if values[key]["sorted_at"] != stored[key]["sorted_at"]]
@@ -167,19 +167,22 @@ def _values(stored: Mapping[str, Any], parsed: ParsedMessage) -> dict[str, Any]:
 # -- attachments -----------------------------------------------------------------------------
 
 
-def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMessage]) -> set[int]:
+def _write_attachments(
+    values: Mapping[int, Mapping[str, Any]], parsed: Mapping[int, ParsedMessage]
+) -> set[int]:
     """Bring the attachments up to date; return the messages where that changed anything."""
     old: defaultdict[int, dict[int, Row]] = defaultdict(dict)
-    found = Attachment.objects.filter(message__in=stored).order_by("message_id", "position")
+    found = Attachment.objects.filter(message__in=values).order_by("message_id", "position")
     for key, *columns in found.values_list("pk", *records.ATTACHMENT):
         old[columns[0]][key] = columns
     updated: list[Row] = []
     inserted: list[Row] = []
     deleted: list[int] = []
+    lost: set[str] = set()
     changed: set[int] = set()
-    for message_id in stored:
+    for message_id, value in values.items():
         before = old[message_id]
-        after = records.attachment_rows(message_id, parsed[message_id].attachments)
+        after = records.attachment_rows(message_id, value, parsed[message_id].attachments)
         matches = dict(_matches(before, after))
         free = max((row[_POSITION] for row in before.values()), default=-1)
         for number, row in enumerate(after):
@@ -188,6 +191,7 @@ def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMes
                 row = _at(row, before[key][_POSITION])
                 if list(row) != before[key]:
                     updated.append((key, *row))
+                    lost.add(before[key][_SHA256])
                     changed.add(message_id)
             else:
                 free += 1
@@ -195,12 +199,15 @@ def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMes
                 changed.add(message_id)
         gone = before.keys() - matches.values()
         deleted += gone
+        lost.update(before[key][_SHA256] for key in gone)
         if gone:
             changed.add(message_id)
     if deleted:
         Attachment.objects.filter(pk__in=deleted).delete()
     rows.update(Attachment, ("id", *records.ATTACHMENT), updated)
     rows.insert(Attachment, records.ATTACHMENT, inserted)
+    contents.await_reading(row[_SHA256] for row in (*inserted, *(row[1:] for row in updated)))
+    contents.forget_unused(lost)
     return changed
 
 

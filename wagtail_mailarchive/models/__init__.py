@@ -1,7 +1,8 @@
 """The nouns. See the table of words in docs/explanation/words.md."""
 
 from .account import AfterFetch, MailAccount, MailboxChoice, Protocol, Selection
-from .attachment import Attachment
+from .attachment import Attachment, AttachmentKind
+from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
 from .folder import EmailFolderPage
 from .grant import OAuthGrant
@@ -26,7 +27,10 @@ __all__ = [
     "AfterFetch",
     "ArchiveSiteSettings",
     "Attachment",
+    "AttachmentContent",
+    "AttachmentKind",
     "ChainEntry",
+    "ContentState",
     "EmailFolderPage",
     "EmailMessagePage",
     "Envelope",

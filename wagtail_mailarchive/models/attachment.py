@@ -6,6 +6,22 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class AttachmentKind(models.TextChoices):
+    """What people look for by; values are those of `mime.kinds`."""
+
+    IMAGE = "image", _("Images")
+    PDF = "pdf", _("PDF")
+    DOCUMENT = "document", _("Documents")
+    SHEET = "sheet", _("Spreadsheets")
+    SLIDES = "slides", _("Presentations")
+    ARCHIVE = "archive", _("Archives")
+    AUDIO = "audio", _("Audio")
+    VIDEO = "video", _("Video")
+    MESSAGE = "message", _("Messages")
+    CALENDAR = "calendar", _("Invitations")
+    OTHER = "other", _("Other files")
+
+
 class Attachment(models.Model):
     """One leaf part that is not a body; inline images too.
 
@@ -17,6 +33,8 @@ class Attachment(models.Model):
         start, length: the still encoded bytes in the original.
         encoding: transfer encoding that decodes them.
         content_id: without angle brackets; what `cid:` addresses name.
+        folder, sorted_at, sender_address: of the message, the address in lower case; kept here so
+            that one index serves each list of a folder's attachments and its order.
     """
 
     message = models.ForeignKey(
@@ -33,6 +51,17 @@ class Attachment(models.Model):
     start = models.BigIntegerField()
     length = models.BigIntegerField()
     encoding = models.CharField(max_length=20)
+    kind = models.CharField(max_length=10, choices=AttachmentKind.choices)
+    # Each of them costs while archiving: the message guards the folder already.
+    folder = models.ForeignKey(
+        "EmailFolderPage",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    sorted_at = models.DateTimeField()
+    sender_address = models.CharField(max_length=320, blank=True)
 
     class Meta:
         verbose_name = _("attachment")
@@ -42,6 +71,17 @@ class Attachment(models.Model):
             models.UniqueConstraint(
                 fields=["message", "position"], name="mailarchive_attachment_position"
             )
+        ]
+        indexes = [
+            models.Index(fields=["folder", "-sorted_at", "-id"], name="mailarchive_attached"),
+            models.Index(
+                fields=["folder", "kind", "-sorted_at", "-id"], name="mailarchive_attached_kind"
+            ),
+            models.Index(
+                fields=["folder", "sender_address", "-sorted_at", "-id"],
+                name="mailarchive_attached_by",
+            ),
+            models.Index(fields=["sha256"], name="mailarchive_attached_content"),
         ]
 
     def __str__(self) -> str:

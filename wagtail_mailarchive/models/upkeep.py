@@ -17,6 +17,7 @@ class UpkeepKind(models.TextChoices):
     SAMPLE = "sample", _("check of a sample")
     REPROCESS = "reprocess", _("reading again")
     RETRY = "retry", _("reading quarantined mail again")
+    CONTENTS = "contents", _("reading attachments")
 
 
 class UpkeepStatus(models.TextChoices):
