@@ -47,15 +47,37 @@ def test_a_mark_of_direction_ends_an_address() -> None:
 
 
 def test_text_is_kept_to_the_last_character() -> None:
-    text = "One https://example.org/).\n> two a@b.example\n>> three\n\nfour <&>\n"
-    shown = re.sub(r"<[^>]*>", "", text_as_html(text))
+    text = "One https://example.org/).\n> two a@b.example\n>> three\n\nfour <&>\n-- \nfive\n"
+    shown = re.sub(r"<summary>.*?</summary>|<[^>]*>", "", text_as_html(text))
     assert shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
 
 
-def test_quoted_lines_are_marked() -> None:
-    assert text_as_html("a\n> b\n> c\nd") == (
-        'a\n<span class="mailarchive-quote">&gt; b\n&gt; c</span>\nd'
+def test_quotations_are_folded_with_their_depths_marked() -> None:
+    assert text_as_html("a\n> b\n> c\n>> d\n") == (
+        'a\n<details class="mailarchive-fold"><summary>Quoted text (3 lines)</summary>'
+        '<div class="mailarchive-fold__inside">'
+        '<span class="mailarchive-quote mailarchive-quote--1">&gt; b\n&gt; c\n</span>'
+        '<span class="mailarchive-quote mailarchive-quote--2">&gt;&gt; d\n</span>'
+        "</div></details>"
     )
+
+
+def test_a_signature_is_folded() -> None:
+    assert "<summary>Signature</summary>" in text_as_html("Hi\n-- \nAda\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("https://bank.example@evil.example/login", "evil.example"),
+        ("https://аррӏе.com/", "xn--80ak6aa92e.com"),
+        ("https://bank.example/?a=b@c", ""),
+        ("ada@example.org", ""),
+    ],
+)
+def test_an_address_that_reads_as_another_tells_its_host(text: str, place: str) -> None:
+    found = re.findall(r'<span class="mailarchive-place">([^<]*)<', text_as_html(text))
+    assert found == ([place] if place else [])
 
 
 @pytest.mark.parametrize(

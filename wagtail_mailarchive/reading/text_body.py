@@ -1,4 +1,4 @@
-"""Plain text of a mail as HTML: its links can be followed, what it quotes stands back."""
+"""Plain text of a mail as HTML: its links can be followed, what it quotes is folded away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from itertools import groupby
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, ngettext
+
+from .folding import Kind, Segment, depth_of, segments
+from .true_hosts import true_place
 
 # Marks that turn the direction of text end an address, or it would read as another one.
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -25,15 +29,47 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _PUNCTUATION = ".,:;!?'’”*_"
 
 
+# Deeper ones look alike.
+_DEPTHS = 4
+
+
 def text_as_html(text: str) -> SafeString:
-    """Return `text` escaped, with links and quotations marked; linear in its length."""
-    return mark_safe("\n".join(_blocks(text)))  # noqa: S308 (every piece is escaped below)
+    """Return `text` escaped, with links marked, quotations and signatures in `<details>`.
+
+    Without the summaries, and the hosts told behind links, its text is `text` to the last
+    character. Linear in its length; the summaries are in the active language.
+    """
+    return mark_safe("".join(map(_segment, segments(text))))  # noqa: S308 (escaped below)
 
 
-def _blocks(text: str) -> Iterator[str]:
-    for quoted, lines in groupby(text.split("\n"), key=lambda line: line.startswith(">")):
-        block = _linked("\n".join(lines))
-        yield f'<span class="mailarchive-quote">{block}</span>' if quoted else block
+def _segment(segment: Segment) -> str:
+    if segment.kind is Kind.OWN:
+        return _linked(segment.text)
+    if segment.kind is Kind.SIGNATURE:
+        summary, inner = gettext("Signature"), _linked(segment.text)
+    else:
+        summary, inner = _name_of_quotation(segment.text), "".join(_quoted(segment.text))
+    begins = " open" if segment.is_open else ""
+    return (
+        f'<details class="mailarchive-fold"{begins}><summary>{escape(summary)}</summary>'
+        f'<div class="mailarchive-fold__inside">{inner}</div></details>'
+    )
+
+
+def _name_of_quotation(text: str) -> str:
+    lines = sum(1 for line in text.split("\n") if line.strip("> \t"))
+    return ngettext("Quoted text (%d line)", "Quoted text (%d lines)", lines) % lines
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield the lines of each depth of quotation, the marks kept."""
+    for depth, lines in groupby(text.splitlines(keepends=True), key=depth_of):
+        block = _linked("".join(lines))
+        if depth:
+            name = f"mailarchive-quote mailarchive-quote--{min(depth, _DEPTHS)}"
+            yield f'<span class="{name}">{block}</span>'
+        else:
+            yield block
 
 
 def _linked(text: str) -> str:
@@ -50,6 +86,9 @@ def _linked(text: str) -> str:
         pieces.append(
             f'<a href="{escape(target)}" rel="nofollow noopener noreferrer">{escape(shown)}</a>'
         )
+        # A text that is the address itself lies only by a user name in front or by its letters.
+        if ("@" in shown or not shown.isascii()) and (place := true_place(target, shown)):
+            pieces.append(f'<span class="mailarchive-place">{escape(place)}</span>')
         end = found.start() + len(shown)
     pieces.append(escape(text[end:]))
     return "".join(pieces)
