@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from ..mime import VERSION
-from ..mime.kinds import kind_of
+from ..mime.kinds import is_inline, kind_of
 from ..mime.message import Address, ParsedMessage, Part
 from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
@@ -27,7 +27,7 @@ _PART = [field.name for field in fields(Part)]
 ATTACHMENT = (
     *("message_id", "position", "section", "filename", "content_type", "disposition"),
     *("content_id", "size", "sha256", "start", "length", "encoding"),
-    *("kind", "folder_id", "sorted_at", "sender_address"),
+    *("kind", "is_inline", "folder_id", "sorted_at", "sender_address"),
 )
 REFERENCE = ("message_id", "digest", "position")
 TEXT = ("id", "message_id", "scope", "subject", "people", "body")
@@ -108,7 +108,8 @@ def attachment_rows(message_id: int, values: Mapping[str, Any], parts: Sequence[
             part.start,
             part.length,
             part.encoding,
-            kind_of(part.content_type, part.filename),
+            kind := kind_of(part.content_type, part.filename),
+            is_inline(kind, part.content_id, part.disposition),
             folder_id,
             sorted_at,
             sender,

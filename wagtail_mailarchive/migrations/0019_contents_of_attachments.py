@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Lower
 
-from wagtail_mailarchive.mime.kinds import kind_of
+from wagtail_mailarchive.mime.kinds import is_inline, kind_of
 
 TOGETHER = 2000
 KINDS = [
@@ -58,16 +58,20 @@ def fill(apps, schema_editor):
         rows = list(
             Attachment.objects.filter(pk__gt=after)
             .order_by("pk")
-            .values_list("pk", "content_type", "filename", "sha256")[:TOGETHER]
+            .values_list("pk", "content_type", "filename", "content_id", "disposition", "sha256")[
+                :TOGETHER
+            ]
         )
         if not rows:
             return
         after = rows[-1][0]
-        kinds = sorted((kind_of(kind, name), pk) for pk, kind, name, _ in rows)
-        for kind, pairs in groupby(kinds, key=lambda pair: pair[0]):
-            Attachment.objects.filter(pk__in=[pk for _, pk in pairs]).update(kind=kind)
+        kinds = [(kind_of(row[1], row[2]), row) for row in rows]
+        told = sorted((kind, is_inline(kind, row[3], row[4]), row[0]) for kind, row in kinds)
+        for (kind, inline), group in groupby(told, key=lambda each: each[:2]):
+            keys = [each[2] for each in group]
+            Attachment.objects.filter(pk__in=keys).update(kind=kind, is_inline=inline)
         AttachmentContent.objects.bulk_create(
-            [AttachmentContent(sha256=each) for each in sorted({row[3] for row in rows})],
+            [AttachmentContent(sha256=each) for each in sorted({row[5] for row in rows})],
             ignore_conflicts=True,
         )
 
@@ -104,15 +108,19 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=["sha256"], name="mailarchive_content")
                 ],
-                "indexes": [
-                    models.Index(fields=["state", "id"], name="mailarchive_content_state")
-                ],
+                "indexes": [models.Index(fields=["state", "id"], name="mailarchive_content_state")],
             },
         ),
         migrations.AddField(
             model_name="attachment",
             name="kind",
             field=models.CharField(choices=KINDS, default="other", max_length=10),
+            preserve_default=False,
+        ),
+        migrations.AddField(
+            model_name="attachment",
+            name="is_inline",
+            field=models.BooleanField(default=False),
             preserve_default=False,
         ),
         migrations.AddField(
@@ -142,12 +150,18 @@ class Migration(migrations.Migration):
         migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
         migrations.AddIndex(
             model_name="attachment",
-            index=models.Index(fields=["folder", "-sorted_at", "-id"], name="mailarchive_attached"),
+            index=models.Index(
+                fields=["folder", "-sorted_at", "-id"],
+                name="mailarchive_attached",
+                condition=models.Q(is_inline=False),
+            ),
         ),
         migrations.AddIndex(
             model_name="attachment",
             index=models.Index(
-                fields=["folder", "kind", "-sorted_at", "-id"], name="mailarchive_attached_kind"
+                fields=["folder", "kind", "-sorted_at", "-id"],
+                name="mailarchive_attached_kind",
+                condition=models.Q(is_inline=False),
             ),
         ),
         migrations.AddIndex(
@@ -155,6 +169,15 @@ class Migration(migrations.Migration):
             index=models.Index(
                 fields=["folder", "sender_address", "-sorted_at", "-id"],
                 name="mailarchive_attached_by",
+                condition=models.Q(is_inline=False),
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="attachment",
+            index=models.Index(
+                fields=["folder", "-sorted_at", "-id"],
+                name="mailarchive_inline",
+                condition=models.Q(is_inline=True),
             ),
         ),
         migrations.AddIndex(

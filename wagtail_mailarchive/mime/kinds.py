@@ -65,3 +65,8 @@ def kind_of(content_type: str, filename: str) -> str:
     if named := _EXTENSIONS.get(extension):
         return named
     return _MAJOR.get(content_type.partition("/")[0], "other")
+
+
+def is_inline(kind: str, content_id: str, disposition: str) -> bool:
+    """Whether an attachment is an image that the text shows where it stands (RFC 2392)."""
+    return kind == "image" and bool(content_id) and disposition != "attachment"

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO
 
@@ -29,12 +30,19 @@ OUT_OF_MEMORY = 3
 _MEMORY_PER_BYTE = 4
 
 
-def serve(source: BinaryIO, sink: BinaryIO, *, seconds: int, memory: int) -> None:
-    """Answer originals until `source` ends.
+def serve(
+    source: BinaryIO,
+    sink: BinaryIO,
+    answer_to: Callable[[bytes], bytes],
+    *,
+    seconds: int,
+    memory: int,
+) -> None:
+    """Answer items until `source` ends.
 
     Args:
-        seconds: after twice as many on one message the process kills itself.
-        memory: bytes of address space allowed, besides four times the message at hand.
+        seconds: after twice as many on one item the process kills itself.
+        memory: bytes of address space allowed, besides four times the item at hand.
     """
     _limit_memory(memory)
     sink.write(GREETING)
@@ -46,7 +54,7 @@ def serve(source: BinaryIO, sink: BinaryIO, *, seconds: int, memory: int) -> Non
         raw = source.read(length)
         if len(raw) < length:  # the caller went away in the middle
             return
-        answer = parse(raw).to_json().encode("ascii")
+        answer = answer_to(raw)
         signal.alarm(0)
         del raw
         sink.write(len(answer).to_bytes(LENGTH_BYTES, "big"))
@@ -76,17 +84,22 @@ def _say_where(
     sys.stderr.write("".join(traceback.format_tb(trace)) + kind.__name__ + "\n")
 
 
-def main() -> None:
+def main(answer_to: Callable[[bytes], bytes]) -> None:
+    """Serve standard input as the command line says, and end as the caller expects."""
     seconds, memory = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's; it ends our input
     sys.excepthook = _say_where
     try:
-        serve(sys.stdin.buffer, sys.stdout.buffer, seconds=seconds, memory=memory)
+        serve(sys.stdin.buffer, sys.stdout.buffer, answer_to, seconds=seconds, memory=memory)
     except BrokenPipeError:
         os._exit(0)  # the caller went away; nothing is left to flush
     except (MemoryError, RecursionError):
         os._exit(OUT_OF_MEMORY)
 
 
+def _parsed(raw: bytes) -> bytes:
+    return parse(raw).to_json().encode("ascii")
+
+
 if __name__ == "__main__":
-    main()
+    main(_parsed)

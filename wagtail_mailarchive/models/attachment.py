@@ -33,6 +33,7 @@ class Attachment(models.Model):
         start, length: the still encoded bytes in the original.
         encoding: transfer encoding that decodes them.
         content_id: without angle brackets; what `cid:` addresses name.
+        is_inline: an image shown in the text: logos and smileys mostly, which lists leave out.
         folder, sorted_at, sender_address: of the message, the address in lower case; kept here so
             that one index serves each list of a folder's attachments and its order.
     """
@@ -52,6 +53,7 @@ class Attachment(models.Model):
     length = models.BigIntegerField()
     encoding = models.CharField(max_length=20)
     kind = models.CharField(max_length=10, choices=AttachmentKind.choices)
+    is_inline = models.BooleanField()
     # Each of them costs while archiving: the message guards the folder already.
     folder = models.ForeignKey(
         "EmailFolderPage",
@@ -73,13 +75,25 @@ class Attachment(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["folder", "-sorted_at", "-id"], name="mailarchive_attached"),
             models.Index(
-                fields=["folder", "kind", "-sorted_at", "-id"], name="mailarchive_attached_kind"
+                fields=["folder", "-sorted_at", "-id"],
+                name="mailarchive_attached",
+                condition=models.Q(is_inline=False),
+            ),
+            models.Index(
+                fields=["folder", "kind", "-sorted_at", "-id"],
+                name="mailarchive_attached_kind",
+                condition=models.Q(is_inline=False),
             ),
             models.Index(
                 fields=["folder", "sender_address", "-sorted_at", "-id"],
                 name="mailarchive_attached_by",
+                condition=models.Q(is_inline=False),
+            ),
+            models.Index(
+                fields=["folder", "-sorted_at", "-id"],
+                name="mailarchive_inline",
+                condition=models.Q(is_inline=True),
             ),
             models.Index(fields=["sha256"], name="mailarchive_attached_content"),
         ]
