@@ -13,14 +13,26 @@ from functools import partial
 from typing import cast
 
 from django.core.cache import cache
+from django.utils.html import escape
+from django.utils.translation import gettext
 
 from ..archive import originals
 from ..conf import archive_settings
 from ..exceptions import StorageError
 from ..mime.message import Part
 from ..models import Attachment, EmailMessagePage, Original
+from .html_document import FOLD_CLASS, PLACE_CLASS
 from .html_source import html_source
-from .sanitizing import POLICY_VERSION, Engine, Refusal, SanitizedHtml, sanitize
+from .sanitizing import (
+    POLICY_VERSION,
+    Engine,
+    Mark,
+    Refusal,
+    SanitizedHtml,
+    replaced,
+    sanitize,
+    without_folded,
+)
 from .sanitizing.policy import MAX_CHARACTERS
 
 logger = logging.getLogger(__name__)
@@ -43,7 +55,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HtmlBody:
-    """A sanitised body, the same for every reader; `fill` gives it a reader's images.
+    """A sanitised body, the same for every reader; `fill` gives it a reader's images and language.
 
     Attributes:
         problem: None where there is HTML to show.
@@ -55,11 +67,20 @@ class HtmlBody:
     blocked_remote: bool = False
     problem: Problem | None = None
 
+    @property
+    def unfolded(self) -> str:
+        """What is seen of the HTML before the reader opens a fold."""
+        return without_folded(self.html, self.mark) if self.mark else self.html
+
     def fill(self, address_of: Callable[[int], str]) -> str:
-        """Return the HTML with the address of each inline image, by its attachment's position."""
+        """Return the HTML with the address of each inline image, by its attachment's position.
+
+        Quotations and signatures are folded, with summaries in the active language.
+        """
         if not self.mark:
             return self.html
-        return re.sub(rf"{self.mark}-([0-9]+)", lambda m: address_of(int(m[1])), self.html)
+        html = re.sub(rf"{self.mark}-([0-9]+)", lambda m: address_of(int(m[1])), self.html)
+        return replaced(html, self.mark, _what_stands_for)
 
 
 def html_body(
@@ -94,12 +115,38 @@ def html_body(
         return None if position is None else f"{mark}-{position}"
 
     body = _body(
-        sanitize(source, engine=engine, inline_image=inline_image, remote_images=remote_images),
-        mark if images else "",
+        sanitize(
+            source,
+            engine=engine,
+            inline_image=inline_image,
+            remote_images=remote_images,
+            token=mark,
+        ),
+        mark,
     )
     if len(body.html) <= _CACHE_CHARACTERS:
         cache.set(key, body, _CACHE_SECONDS)
     return body
+
+
+def _what_stands_for(mark: Mark) -> str:
+    match mark:
+        case Mark.QUOTE:
+            return _fold(gettext("Quoted text"))
+        case Mark.OPEN_QUOTE:
+            return _fold(gettext("Quoted text"), begins="open")
+        case Mark.SIGNATURE:
+            return _fold(gettext("Signature"))
+        case Mark.END:
+            return "</div></details>"
+        case Mark.PLACE:
+            return f'<span class="{PLACE_CLASS}">'
+        case Mark.PLACE_END:
+            return "</span>"
+
+
+def _fold(summary: str, begins: str = "") -> str:
+    return f'<details class="{FOLD_CLASS}" {begins}><summary>{escape(summary)}</summary><div>'
 
 
 def _reader(original: Original, parts: Sequence[Part]) -> Callable[[int, int], bytes]:

@@ -14,33 +14,55 @@ from typing import Final, Literal
 # outside of its frame. Links open in new windows, which are not sandboxed.
 FRAME_SANDBOX: Final = "allow-popups allow-popups-to-escape-sandbox"
 
+# Of what we put into sanitised mail, which keeps no class of its own.
+FOLD_CLASS: Final = "mailarchive-fold"
+PLACE_CLASS: Final = "mailarchive-place"
+
 # Mail is written for white paper: dark text without a background of its own would vanish on a
 # dark page, so that the frame stays light in dark mode too.
-_BASE_STYLE: Final = """
-:root { color-scheme: light; }
-html { background: #fff; color: #1a1a1a; }
-body {
+_BASE_STYLE: Final = f"""
+:root {{ color-scheme: light; }}
+html {{ background: #fff; color: #1a1a1a; }}
+body {{
   margin: 0; padding: 12px; overflow-x: auto; overflow-wrap: break-word;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
-}
-img { max-width: 100%; }
-img:not([height]) { height: auto; }
-img:not([src])[alt]:not([alt=""]) {
+}}
+img {{ max-width: 100%; }}
+img:not([height]) {{ height: auto; }}
+img:not([src])[alt]:not([alt=""]) {{
   display: inline-block; box-sizing: border-box; overflow: hidden; padding: 2px 4px;
   border: 1px dashed #8a8a8a; background: #f4f4f4; color: #444;
-}
-table { max-width: 100%; }
-pre { white-space: pre-wrap; }
-@media (max-width: 640px) {
+}}
+table {{ max-width: 100%; }}
+pre {{ white-space: pre-wrap; }}
+@media (max-width: 640px) {{
   /* Newsletters are 600 px wide by habit; on a phone fixed widths give way. An image left out is
      text to the layout, which does not shrink it with its cell. */
-  body { padding: 8px; }
-  table[width], table[style] { width: 100% !important; }
-  td[width], th[width] { width: auto !important; }
-  img { max-width: 100% !important; height: auto !important; }
-  img:not([src]) { max-width: calc(100vw - 80px) !important; }
-}
-blockquote { margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start: 2px solid #bbb; }
+  body {{ padding: 8px; }}
+  table[width], table[style] {{ width: 100% !important; }}
+  td[width], th[width] {{ width: auto !important; }}
+  img {{ max-width: 100% !important; height: auto !important; }}
+  img:not([src]) {{ max-width: calc(100vw - 80px) !important; }}
+}}
+blockquote {{ margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start: 2px solid #bbb; }}
+.{FOLD_CLASS} {{ margin: 0.75em 0; }}
+.{FOLD_CLASS} > summary {{
+  display: table; padding: 2px 10px; border: 1px solid #767676; border-radius: 999px;
+  background: #f4f4f4; color: #333; cursor: pointer;
+  font: 13px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+}}
+.{FOLD_CLASS}[open] > summary {{ margin-bottom: 0.5em; }}
+.{FOLD_CLASS} > summary:focus-visible {{ outline: 3px solid #0b5c6b; outline-offset: 2px; }}
+.{PLACE_CLASS} {{
+  display: inline !important; visibility: visible !important; margin-inline-start: 0.35em;
+  padding: 0 4px; border: 1px solid #a4480e; border-radius: 3px; background: #fbeee4;
+  color: #7a3408; direction: ltr; unicode-bidi: isolate;
+  font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace;
+}}
+@media print {{
+  .{FOLD_CLASS} > summary {{ display: none; }}
+  .{FOLD_CLASS}::details-content {{ display: block; content-visibility: visible; height: auto; }}
+}}
 """
 
 _HINTS: Final = re.compile(r"<(?=link|iframe)", re.IGNORECASE | re.ASCII)

@@ -75,7 +75,7 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "blocked_remote": shows_html and html is not None and html.blocked_remote,
             "shows_remote": wish is not None,
             "frame_address": frame_address,
-            "frame_height": frame_height(html.html) if html is not None else "",
+            "frame_height": frame_height(html.unfolded) if html is not None else "",
             "text": None if shows_html else text_as_html(_text(page)),
             "attachments": [_attachment_row(page, request, each) for each in attachments],
             "original_address": route_address(page, request, "original"),

@@ -14,8 +14,11 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ..true_hosts import true_place
 from .addresses import ImageAddresses, link
 from .css import filter_declarations
+from .folds import mark_folds
+from .marks import Mark, marked
 from .policy import (
     ATTRIBUTE_PATTERNS,
     ATTRIBUTES,
@@ -33,6 +36,7 @@ from .policy import (
     TAGS,
     TEXT_ATTRIBUTES,
 )
+from .trees import glance
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _BARE_HEX: Final = re.compile(r"[0-9A-Fa-f]{6}")
@@ -48,10 +52,15 @@ class TooManyElements(Exception):
 
 
 class Rewriter:
-    """Rewrites one mail. Use it once."""
+    """Rewrites one mail. Use it once.
 
-    def __init__(self, images: ImageAddresses) -> None:
+    Args:
+        token: what its marks begin with, see `marks`; "" for none.
+    """
+
+    def __init__(self, images: ImageAddresses, token: str = "") -> None:
         self._images = images
+        self._token = token
         self._written: set[tuple[str, str, str]] = set()
         # (tag, attribute, raw value) -> value, and how many remote images were blocked in it
         self._known: dict[tuple[str, str, str], tuple[str | None, int]] = {}
@@ -71,6 +80,8 @@ class Rewriter:
         if body is None:  # a frameset
             return ""
         elements = _elements(body)
+        if self._token:
+            mark_folds(body, elements, self._token)
         for element in elements:
             self._rewrite_element(element)
         opening = "<div"
@@ -94,6 +105,7 @@ class Rewriter:
             if value is not None and name == "href":
                 self._write(element, tag, "target", LINK_TARGET)
                 self._write(element, tag, "rel", LINK_REL)
+                self._mark_place(element, value)
 
     def _known_value(self, tag: str, name: str, raw: str) -> str | None:
         """Return `_value`, worked out once: the cells of a newsletter are alike."""
@@ -111,6 +123,13 @@ class Rewriter:
     def _write(self, element: LexborNode, tag: str, name: str, value: str) -> None:
         element.attrs[name] = value
         self._written.add((tag, name, value))
+
+    def _mark_place(self, element: LexborNode, target: str) -> None:
+        """Tell behind a link where it leads, if its text names another place."""
+        place = true_place(target, glance(element)) if self._token else ""
+        if place:
+            begin, end = marked(self._token, Mark.PLACE), marked(self._token, Mark.PLACE_END)
+            element.insert_after(f"{begin}{place}{end}")
 
     def _value(self, name: str, raw: str) -> str | None:
         """Return the value that attribute `name` may have; None to drop the attribute."""

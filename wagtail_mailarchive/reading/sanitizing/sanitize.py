@@ -9,6 +9,7 @@ from enum import StrEnum
 from .addresses import ImageAddresses
 from .bounds import is_bounded
 from .engines import Engine, clean
+from .marks import balanced
 from .policy import MAX_CHARACTERS, MAX_MARKS
 from .rewriting import Rewriter, TooDeep, TooManyElements
 
@@ -42,6 +43,7 @@ def sanitize(
     engine: Engine,
     inline_image: Callable[[str], str | None],
     remote_images: bool = False,
+    token: str = "",
 ) -> SanitizedHtml:
     """Return what `policy` lets through of `html`.
 
@@ -54,6 +56,8 @@ def sanitize(
             without angle brackets), or None where there is none; its `alt` is shown then. What
             it returns is trusted.
         remote_images: keep http and https images, rather than leave them out and count them.
+        token: letters and digits that nobody can guess, for marks around what is to be folded and
+            behind links whose text lies, see `marks`; "" for no marks.
     """
     if len(html) > MAX_CHARACTERS:
         return SanitizedHtml("", refused=Refusal.TOO_LARGE)
@@ -64,7 +68,7 @@ def sanitize(
     if not is_bounded(html):
         return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
     images = ImageAddresses(inline_image, remote_images=remote_images)
-    rewriter = Rewriter(images)
+    rewriter = Rewriter(images, token)
     try:
         rewritten = rewriter.rewrite(html)
     except TooDeep:
@@ -73,4 +77,5 @@ def sanitize(
         return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
     if rewritten.count("<") + rewritten.count("&") > MAX_MARKS:
         return SanitizedHtml("", refused=Refusal.TOO_COMPLEX)
-    return SanitizedHtml(clean(rewritten, engine, rewriter.wrote), images.blocked_remote)
+    cleaned = clean(rewritten, engine, rewriter.wrote)
+    return SanitizedHtml(balanced(cleaned, token) if token else cleaned, images.blocked_remote)
