@@ -16,10 +16,11 @@ class MailArchiveConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401  (registers them)
         from .admin.account_panel import MailAccountsPanel
-        from .archive import tree
+        from .archive import thread_summaries, tree
         from .models import EmailFolderPage
 
         tree.connect()
+        thread_summaries.connect()
         # Added here, because the panel comes from a room above the models.
         panel = MailAccountsPanel(heading=_("Mail accounts"), icon="mail")
         EmailFolderPage.content_panels = [*EmailFolderPage.content_panels, panel]

@@ -1,4 +1,4 @@
-"""The pages of new messages, with all that hangs on them: parts, references, text, month counts."""
+"""The pages of new messages, with all that hangs on them: parts, threads, text, month counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from wagtail.models import Page
 
 from ..mime.message import ParsedMessage
-from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
-from . import contents, month_counts, pages, records, rows
+from ..models import Attachment, EmailMessagePage, MessageText
+from . import contents, month_counts, pages, records, rows, thread_division, threads
 from .rows import Row
 
 
@@ -23,6 +23,7 @@ class NewMessage:
     Attributes:
         original_id, sha256, size: of its original, which is in the database.
         received_at: what the server says, in UTC; None where that is no time.
+        source_thread: what the server calls its thread; None if nothing.
     """
 
     original_id: int
@@ -30,6 +31,7 @@ class NewMessage:
     size: int
     received_at: datetime | None
     parsed: ParsedMessage = field(repr=False)
+    source_thread: int | None = None
 
 
 def of_originals(folder_id: int, original_ids: Iterable[int]) -> dict[int, int]:
@@ -56,22 +58,22 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
         records.message_values(
             parent.pk, each.original_id, each.size, each.parsed, each.received_at, now
         )
+        | {"source_thread": each.source_thread}
         for each in new
     ]
+    divided = threads.join(parent.pk, values)
     keys = pages.insert(parent, values, [each.sha256 for each in new], now)
     moments = [each["sorted_at"] for each in values]
     attachments: list[Row] = []
-    references: list[Row] = []
     texts: list[list[Any]] = []
     for key, moment, each, value in zip(keys, moments, new, values, strict=True):
         attachments += records.attachment_rows(key, value, each.parsed.attachments)
-        references += records.reference_rows(key, each.parsed)
         texts.append(records.text_row(key, parent.pk, moment, each.parsed))
     rows.insert(Attachment, records.ATTACHMENT, attachments)
     contents.await_reading(part.sha256 for each in new for part in each.parsed.attachments)
-    rows.insert(MessageReference, records.REFERENCE, references)
     insert_texts(texts)
     month_counts.add(parent.pk, moments)
+    thread_division.divide(parent.pk, divided)
     return {each.original_id: key for each, key in zip(new, keys, strict=True)}
 
 

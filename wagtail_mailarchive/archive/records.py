@@ -18,6 +18,7 @@ from ..models.reference import message_id_digest
 from .dates import sort_time
 from .rows import Row
 from .snippet import snippet
+from .thread_links import reply_to
 
 _TITLE = 255
 # Beyond this an address list is a bomb or a mistake; the original has it whole.
@@ -29,7 +30,6 @@ ATTACHMENT = (
     *("content_id", "size", "sha256", "start", "length", "encoding"),
     *("kind", "is_inline", "folder_id", "sorted_at", "sender_address"),
 )
-REFERENCE = ("message_id", "digest", "position")
 TEXT = ("id", "message_id", "scope", "subject", "people", "body")
 
 
@@ -48,6 +48,7 @@ def message_values(
     """
     sent_at = parsed.sent_at
     sender = parsed.sender or Address("", "")
+    answered = reply_to(parsed.message_id, parsed.in_reply_to)
     return {
         "folder_id": folder_id,
         "original_id": original_id,
@@ -63,6 +64,7 @@ def message_values(
         "message_id_digest": message_id_digest(parsed.message_id) if parsed.message_id else None,
         "in_reply_to": parsed.in_reply_to,
         "references": parsed.references,
+        "reply_to_digest": message_id_digest(answered) if answered else None,
         "list_id": _cut(parsed.list_id, 255),
         "addresses": {
             "from": _pairs(parsed.from_),
@@ -115,14 +117,6 @@ def attachment_rows(message_id: int, values: Mapping[str, Any], parts: Sequence[
             sender,
         )
         for position, part in enumerate(parts)
-    ]
-
-
-def reference_rows(message_id: int, parsed: ParsedMessage) -> list[Row]:
-    """Return the columns of `REFERENCE`."""
-    return [
-        (message_id, message_id_digest(name), position)
-        for position, name in enumerate([*parsed.references, *parsed.in_reply_to])
     ]
 
 

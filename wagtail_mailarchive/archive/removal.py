@@ -33,17 +33,20 @@ from ..models import (
     LedgerEntry,
     MailAccount,
     Mailbox,
-    MessageReference,
     MessageText,
     MonthCount,
     Notice,
     OAuthGrant,
     Original,
     OriginalChunk,
+    Thread,
+    ThreadDecision,
+    ThreadKey,
     Trial,
     UpkeepRun,
     WorkerHeartbeat,
 )
+from . import thread_summaries
 from .bulk_deletion import ArchiveInUse, delete_messages, delete_rows
 from .originals import stored_name
 
@@ -52,6 +55,7 @@ _TOGETHER = 500  # message pages in one transaction
 # What is left once the messages are gone, those before that refer to those behind.
 _OF_FOLDERS: tuple[type[Model], ...] = (
     *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
+    *(ThreadDecision, ThreadKey, Thread),
     *(MailAccount, MonthCount, ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
 )
 
@@ -122,9 +126,11 @@ def _remove_messages(folder: EmailFolderPage) -> int:
     )
     # Ours first and in one statement each: Django would load them one by one for their signals.
     delete_rows(Envelope._base_manager.filter(entry__message__in=messages))
-    for model in (LedgerEntry, MessageText, MessageReference, Attachment):
+    for model in (LedgerEntry, MessageText, Attachment):
         delete_rows(model._base_manager.filter(message__in=messages))
+    concerned = thread_summaries.of_messages(messages)
     delete_messages(messages, folder.title)
+    thread_summaries.recount(concerned)
     _count_less(Page.objects.filter(pk=folder.pk), len(messages))
     return len(messages)
 

@@ -8,7 +8,7 @@ today's parser cannot read stays as it is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -19,20 +19,34 @@ from ..exceptions import MailArchiveError
 from ..mime import VERSION
 from ..mime.message import ParsedMessage
 from ..mime.process import ParserProcess
-from ..models import Attachment, EmailMessagePage, MessageReference, MessageText
+from ..models import Attachment, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
-from . import contents, messages, month_counts, pages, records, rows
+from . import (
+    contents,
+    messages,
+    month_counts,
+    pages,
+    records,
+    rows,
+    thread_division,
+    thread_summaries,
+    threads,
+)
 from .again import parse_again, portions
 from .bulk_deletion import delete_rows
 from .rows import Row
 from .transactions import commit, in_halves
 
-_KEPT = {"page_ptr_id", "folder_id", "original_id", "listed", "received_at", "size"}
+_KEPT = {
+    *("page_ptr_id", "folder_id", "original_id", "listed", "received_at", "size"),
+    *("source_thread", "thread_id"),
+}
 _FIELDS = tuple(
     field.attname
     for field in EmailMessagePage._meta.local_concrete_fields
     if field.attname not in _KEPT
 )
+_DECIDED_BY = "thread__decided_by"
 _SECTION, _START = records.ATTACHMENT.index("section"), records.ATTACHMENT.index("start")
 _POSITION, _SHA256 = records.ATTACHMENT.index("position"), records.ATTACHMENT.index("sha256")
 
@@ -128,8 +142,8 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
         ],
     )
     changed |= _write_attachments(values, parsed)
-    changed |= _write_references(stored, parsed)
     changed |= _write_texts(folder_id, values, parsed)
+    _write_threads(folder_id, stored, values)
     moved = [key for key in values if values[key]["sorted_at"] != stored[key]["sorted_at"]]
     if moved:
         month_counts.add(
@@ -142,7 +156,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
 
 def _stored(parsed: Mapping[int, ParsedMessage]) -> dict[int, dict[str, Any]]:
     """Return what the database holds of messages; those deleted meanwhile are missing."""
-    names = {*_FIELDS, *_KEPT, "title", "first_published_at"}
+    names = {*_FIELDS, *_KEPT, "title", "first_published_at", _DECIDED_BY}
     found = EmailMessagePage.objects.filter(pk__in=parsed).order_by("pk").values(*names)
     return {values["page_ptr_id"]: values for values in found}
 
@@ -233,22 +247,25 @@ def _at(row: Row, position: int) -> Row:
     return (*row[:_POSITION], position, *row[_POSITION + 1 :])
 
 
-# -- references and text ---------------------------------------------------------------------
+# -- threads and text ------------------------------------------------------------------------
 
 
-def _write_references(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMessage]) -> set[int]:
-    before: defaultdict[int, list[Row]] = defaultdict(list)
-    found = MessageReference.objects.filter(message__in=stored).order_by("message_id", "position")
-    for row in found.values_list(*records.REFERENCE):
-        before[row[0]].append(row)
-    after = {key: records.reference_rows(key, parsed[key]) for key in stored}
-    changed = {key for key, new in after.items() if new != before[key]}
-    if changed:
-        delete_rows(MessageReference._base_manager.filter(message__in=changed))
-        rows.insert(
-            MessageReference, records.REFERENCE, [row for key in changed for row in after[key]]
-        )
-    return changed
+def _write_threads(
+    folder_id: int, stored: Mapping[int, dict[str, Any]], values: Mapping[int, dict[str, Any]]
+) -> None:
+    """Join messages anew whose links say something else now, or were read by older rules."""
+
+    def differ(key: int, names: Iterable[str]) -> bool:
+        return any(values[key].get(name) != stored[key][name] for name in names if name in _FIELDS)
+
+    anew = [
+        key
+        for key in values
+        if stored[key][_DECIDED_BY] != VERSION or differ(key, threads.LINK_FIELDS)
+    ]
+    thread_division.rejoin(folder_id, anew)
+    shown = {key for key in values if differ(key, thread_summaries.FIELDS)}
+    thread_summaries.recount(thread_summaries.of_messages(shown - set(anew)))
 
 
 def _write_texts(

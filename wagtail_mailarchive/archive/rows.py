@@ -86,6 +86,28 @@ def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Row]) -> N
             cursor.execute(f"WITH given({', '.join(columns)}) AS ({source}) {end}", params)
 
 
+def replace(model: type[Model], name: str, pairs: Sequence[tuple[Any, Any]]) -> None:
+    """Give each row of `model`'s own table that has one value in the column `name` another.
+
+    No signal is sent.
+
+    Args:
+        name: the column by attribute name.
+        pairs: (what was, what is to be), each value that was only once and none among those to be.
+
+    Raises:
+        DatabaseError, ValueError, OverflowError: see `database_errors`.
+    """
+    if not pairs:
+        return
+    [field] = _fields(model, (name,))
+    table, column = connection.ops.quote_name(model._meta.db_table), _quoted(field)
+    end = f"UPDATE {table} SET {column} = given.new FROM given WHERE {table}.{column} = given.old"  # noqa: S608
+    with connection.cursor() as cursor:
+        for source, params in _sources([field, field], list(_adapted([field, field], pairs))):
+            cursor.execute(f"WITH given(old, new) AS ({source}) {end}", params)
+
+
 def _sources(
     fields: Sequence[Field[Any, Any]], rows: Sequence[Row]
 ) -> Iterator[tuple[str, list[Any]]]:

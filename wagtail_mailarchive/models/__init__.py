@@ -16,9 +16,9 @@ from .message_text import MessageText
 from .month_count import MonthCount
 from .notice import Notice
 from .original import Original, OriginalChunk
-from .reference import MessageReference
 from .run import FetchRun, RunStatus, Trigger
 from .site_settings import ArchiveSiteSettings
+from .thread import Thread, ThreadDecision, ThreadKey
 from .trial import Trial, TrialKind, TrialStatus
 from .upkeep import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
 
@@ -41,7 +41,6 @@ __all__ = [
     "MailAccount",
     "Mailbox",
     "MailboxChoice",
-    "MessageReference",
     "MessageText",
     "MonthCount",
     "Notice",
@@ -53,6 +52,9 @@ __all__ = [
     "Protocol",
     "RunStatus",
     "Selection",
+    "Thread",
+    "ThreadDecision",
+    "ThreadKey",
     "Trial",
     "TrialKind",
     "TrialStatus",

@@ -44,6 +44,11 @@ class EmailMessagePage(RoutedPage, Page):
         message_id_digest: see `reference.message_id_digest`; null without a Message-ID.
         addresses: {"from" | "reply_to" | "to" | "cc" | "bcc": [[name, address], ...]}.
         references, in_reply_to: lists of msg-ids.
+        reply_to_digest: digest of the msg-id in In-Reply-To that counts, see
+            `archive.thread_links`; null without one.
+        source_thread: what the server calls the message's thread (X-GM-THRID); null where it
+            tells none.
+        thread: null only for what was archived before there were threads, until it is read again.
         snippet: the text's beginning, in one line.
         structure: {"header_length": bytes, "text": [part...], "html": [part...]}, each part as
             `mime.message.Part`.
@@ -87,6 +92,16 @@ class EmailMessagePage(RoutedPage, Page):
     message_id_digest = models.BigIntegerField(null=True, editable=False)
     in_reply_to = models.JSONField(default=list, editable=False)
     references = models.JSONField(default=list, editable=False)
+    reply_to_digest = models.BigIntegerField(null=True, editable=False)
+    source_thread = models.BigIntegerField(null=True, editable=False)
+    thread = models.ForeignKey(
+        "Thread",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="messages",
+        editable=False,
+        db_index=False,
+    )
     list_id = models.CharField(max_length=255, blank=True, editable=False)
     addresses = models.JSONField(default=dict, editable=False)
     snippet = models.CharField(max_length=200, blank=True, editable=False)
@@ -112,6 +127,12 @@ class EmailMessagePage(RoutedPage, Page):
                 fields=["folder", "-sorted_at", "-page_ptr"], name="mailarchive_newest_first"
             ),
             models.Index(fields=["message_id_digest"], name="mailarchive_message_id"),
+            models.Index(
+                fields=["reply_to_digest"],
+                name="mailarchive_reply_to",
+                condition=models.Q(reply_to_digest__isnull=False),
+            ),
+            models.Index(fields=["thread", "sorted_at", "page_ptr"], name="mailarchive_thread"),
             models.Index(
                 fields=["folder"], name="mailarchive_unlisted", condition=models.Q(listed=False)
             ),
@@ -160,6 +181,8 @@ class EmailMessagePage(RoutedPage, Page):
         stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
         if stored is None:
             raise MessageChangeRefused
+        # Threads grow while somebody holds an older copy of one of their messages.
+        self.thread_id = stored.thread_id
         for field in self._meta.concrete_fields:
             if field.name in _CHANGEABLE or field.attname in self.get_deferred_fields():
                 continue
