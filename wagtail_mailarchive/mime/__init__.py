@@ -2,4 +2,4 @@
 
 # Raised with every change after which the same bytes say something else in the archive: messages
 # read with a lower one are those that reading again is for.
-VERSION = 1
+VERSION = 2

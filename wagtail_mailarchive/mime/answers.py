@@ -52,6 +52,7 @@ def _fields_hold(message: ParsedMessage, size: int) -> bool:
         and _is_number(message.date, _EARLIEST, _LATEST, optional=True)
         and _is_number(message.date_offset, -_DAY + 1, _DAY - 1, optional=True)
         and _is_number(message.header_length, 0, size)
+        and message.details.holds()
     )
 
 

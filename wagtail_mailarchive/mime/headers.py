@@ -15,6 +15,7 @@ PART_FIELDS = frozenset(
 MESSAGE_FIELDS = PART_FIELDS | {
     b"subject", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"date",
     b"message-id", b"in-reply-to", b"references", b"list-id",
+    b"authentication-results", b"dkim-signature",
 }  # fmt: skip
 
 _IN_ANGLES = re.compile(r"<([^<>]*)>")

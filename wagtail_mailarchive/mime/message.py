@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from .details import Details
+
 # NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot hold.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # How JSON in ASCII writes them, and pairs of surrogates, which are fine: looked at more closely.
@@ -88,6 +90,7 @@ class ParsedMessage:
         text_parts, html_parts: bodies as RFC 8621 section 4.1.4 chooses them.
         attachments: everything else that is a leaf, inline images included.
         header_length: number of bytes of the header block, its blank line included.
+        details: what a message page tells beside all that.
         defects: short English names of what was wrong, e.g. "bad-base64"; never raises.
     """
 
@@ -110,6 +113,7 @@ class ParsedMessage:
     html_parts: list[Part] = field(default_factory=list)
     attachments: list[Part] = field(default_factory=list)
     header_length: int = 0
+    details: Details = field(default_factory=Details)
     defects: list[str] = field(default_factory=list)
 
     @property
@@ -140,6 +144,7 @@ class ParsedMessage:
             values[name] = [Part(**each) for each in values[name]]
         if values["sender"] is not None:
             values["sender"] = Address(**values["sender"])
+        values["details"] = Details.from_values(values["details"])
         return cls(**values)
 
 

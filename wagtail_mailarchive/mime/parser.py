@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from . import limits
+from . import invitations, limits, tnef
 from .addresses import read_addresses
+from .authentication import read_results
 from .bodies import choose
 from .dates import read_date
-from .decode import decode_text
+from .decode import decode_body, decode_text
+from .details import Contained, Details, Invitation
 from .headers import Fields, list_id, message_ids
 from .html_text import html_to_text
 from .message import ParsedMessage, Part
 from .parts import describe
+from .protection import traits
 from .structure import Entity, scan
 from .words import decode_words
 
@@ -37,6 +40,12 @@ def parse(raw: bytes) -> ParsedMessage:
     )
     _read_headers(top.fields, message, defects)
     _read_text(raw, message, defects)
+    message.details = Details(
+        traits=traits(top, message.text),
+        authentication=read_results(top.fields.get("authentication-results", [])),
+        invitations=_invitations(raw, list(parts.values()), defects),
+        contained=_contained(raw, message.attachments),
+    )
     message.defects = sorted(defects)
     return message
 
@@ -107,3 +116,32 @@ def _joined(raw: bytes, parts: list[Part], defects: set[str]) -> tuple[str, str]
             texts.append(text)
             characters += len(text)
     return "\n\n".join(texts), source
+
+
+def _invitations(raw: bytes, parts: list[Part], defects: set[str]) -> list[Invitation]:
+    found: list[Invitation] = []
+    calendars = [part for part in parts if part.content_type in invitations.TYPES]
+    known: set[str] = set()  # often the same calendar is there twice, as a body and as a file
+    for part in calendars[: invitations.CALENDARS]:
+        if part.sha256 in known:
+            continue
+        known.add(part.sha256)
+        end = part.start + min(part.length, limits.TEXT_PART_BYTES)
+        text = decode_text(part, raw[part.start : end])
+        try:
+            found += invitations.read_invitations(part.section, text)
+        except invitations.UnreadableCalendar:
+            defects.add("bad-calendar")
+    return found[: invitations.EVENTS]
+
+
+def _contained(raw: bytes, attachments: list[Part]) -> list[Contained]:
+    """Return the files inside the first winmail.dat."""
+    for part in attachments:
+        if part.content_type in tnef.TYPES or part.filename.lower() == "winmail.dat":
+            content = decode_body(raw[part.start : part.start + part.length], part.encoding)
+            return [
+                Contained(part.section, each.filename, each.start, each.length)
+                for each in tnef.files(content)
+            ]
+    return []
