@@ -646,6 +646,20 @@ class MessageIsReadOnly(MailArchiveError):
     template = gettext_noop("Archived mail cannot be changed.")
 
 
+# -- threads ---------------------------------------------------------------------------------
+
+
+class ThreadsApart(MailArchiveError):
+    template = gettext_noop("Only two different threads of the same folder can be merged.")
+
+
+class NothingToSplit(MailArchiveError):
+    template = gettext_noop(
+        "This thread holds nothing but the message and its answers already, so there is nothing "
+        "to split."
+    )
+
+
 # -- integrity -------------------------------------------------------------------------------
 
 

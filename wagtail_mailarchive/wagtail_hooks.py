@@ -39,6 +39,7 @@ from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
 from .admin.reconciliation import reconcile_account, reconciliation
+from .archive.thread_decisions import MERGED, SPLIT, UNDONE
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
 
@@ -179,6 +180,13 @@ def register_log_actions(actions: LogActionRegistry) -> None:
     actions.register_action(CHOSEN)(ChoiceFormatter)
     actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))
     actions.register_action(DISABLED, gettext_lazy("Disable"), gettext_lazy("Disabled"))
+    actions.register_action(MERGED, gettext_lazy("Merge threads"), gettext_lazy("Threads merged"))
+    actions.register_action(SPLIT, gettext_lazy("Split thread"), gettext_lazy("Thread split"))
+    actions.register_action(
+        UNDONE,
+        gettext_lazy("Undo merging or splitting threads"),
+        gettext_lazy("Merging or splitting threads undone"),
+    )
 
 
 hooks.register("before_delete_page", page_hooks.before_delete_page)

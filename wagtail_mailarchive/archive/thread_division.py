@@ -263,7 +263,7 @@ def parts(linked: Sequence[Links], named: Sequence[Named], decisions: Decisions)
     sent: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
     answers: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
     for position, (links, message) in enumerate(zip(linked, named, strict=True)):
-        below = beginnings[message.pk]
+        below = beginnings[message.place[1]]
         for key in links.keys:
             groups.join(holders.setdefault((key, below), position), position)
         sent[links.message_id, below].append(position)
@@ -274,7 +274,7 @@ def parts(linked: Sequence[Links], named: Sequence[Named], decisions: Decisions)
             joined = [*sent[name], *answers[name]]
             for position in joined:
                 groups.join(joined[0], position)
-    positions = {message.pk: position for position, message in enumerate(named)}
+    positions = {message.place[1]: position for position, message in enumerate(named)}
     for number, one, other in decisions.merges:
         if one in positions and other in positions:
             later = {pk for pk, split in decisions.splits.items() if split > number}

@@ -160,10 +160,9 @@ def connect(
                 groups.join(holders.setdefault(key, position), position)
     for key, cluster in known.items():
         groups.join(holders.pop(key), groups.cluster(cluster))
-    for found, places in (
-        (_sent(folder_id, answers.keys()), sent),
-        (_answering(folder_id, sent.keys()), answers),
-    ):
+    found_sent = _sent(folder_id, set(answers))
+    found_answers = _answering(folder_id, set(sent))
+    for found, places in ((found_sent, sent), (found_answers, answers)):
         for name, cluster in found:
             if cluster not in besides:
                 places[name].append(groups.cluster(cluster))

@@ -45,12 +45,14 @@ class Incoming:
     Attributes:
         received_at: what the server says, in UTC; None where that is no time.
         parsed: what it says, or why it could not be read; then it is quarantined.
+        source_thread: what the server calls its thread; None if nothing.
     """
 
     uid: int
     received_at: datetime | None
     original: PreparedOriginal
     parsed: ParsedMessage | MessageError = field(repr=False)
+    source_thread: int | None = None
 
     def __post_init__(self) -> None:
         self.received_at = showable(self.received_at)
@@ -138,7 +140,12 @@ class Writer:
             else:
                 outcome = Outcome.ARCHIVED
                 new[original_id] = NewMessage(
-                    original_id, original.sha256, original.size, each.received_at, each.parsed
+                    original_id,
+                    original.sha256,
+                    original.size,
+                    each.received_at,
+                    each.parsed,
+                    each.source_thread,
                 )
             decided.append((each, original_id, outcome))
         now = timezone.now()

@@ -242,6 +242,10 @@ def _parse(
                 each.messages, each.originals, results, strict=True
             ):
                 unless_stopped()
-                incoming.append(Incoming(message.uid, message.received_at, original, result))
+                incoming.append(
+                    Incoming(
+                        message.uid, message.received_at, original, result, message.source_thread
+                    )
+                )
             cross(Crossing.PARSED)
             yield Batch(incoming, each.too_large, each.missing, each.is_alone, each.is_huge)

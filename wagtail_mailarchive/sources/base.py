@@ -171,11 +171,14 @@ class FetchedMessage:
 
     Attributes:
         chunks: the original in order; never empty pieces, one piece unless it is huge.
+        source_thread: what the server calls the thread it belongs to, 0 to 2^63 - 1; None if it
+            does not tell.
     """
 
     uid: int
     received_at: datetime | None
     chunks: Sequence[bytes]
+    source_thread: int | None = None
 
     @property
     def size(self) -> int:

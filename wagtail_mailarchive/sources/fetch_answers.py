@@ -19,6 +19,7 @@ from imapclient.response_parser import parse_response  # type: ignore[import-unt
 Record = bytes | tuple[bytes, bytes]
 Answer = dict[bytes, Any]
 
+_LARGEST = 2**63 - 1  # in a database
 _START = re.compile(rb"\d+ \(")
 _ITEM = re.compile(
     rb" ?([A-Za-z0-9.-]+(?:\[\](?:<\d+>)?)?) "
@@ -128,6 +129,12 @@ def received_at(answer: Answer) -> datetime | None:
         )
     except (ValueError, TypeError, OverflowError, LookupError):
         return None
+
+
+def source_thread(answer: Answer) -> int | None:
+    """Return Gmail's X-GM-THRID, less its first bit of 64; None where it is missing."""
+    value = answer.get(b"X-GM-THRID")
+    return value & _LARGEST if isinstance(value, int) else None
 
 
 @lru_cache(maxsize=256)

@@ -33,7 +33,7 @@ from .base import (
     SpecialUse,
 )
 from .deadline import Deadline
-from .fetch_answers import Answer, received_at
+from .fetch_answers import Answer, received_at, source_thread
 from .imap_client import BoundedIMAPClient, quoted
 from .session import LONGEST_GOODBYE, MISREADINGS, Session, own_errors_only
 from .uid_sets import uid_sets
@@ -261,11 +261,13 @@ class ImapSource(Session):
         fetched: dict[int, FetchedMessage] = {}
         for uid_set, members in uid_sets(uids, _FETCHED):
             wanted = set(members)
-            for answer in self._fetch(uid_set, "(INTERNALDATE BODY.PEEK[])"):
+            for answer in self._fetch(uid_set, f"({self._items} BODY.PEEK[])"):
                 uid, body = answer[b"UID"], answer.get(b"BODY[]")
                 if uid in wanted and isinstance(body, bytes):
                     chunks = (body,) if body else ()
-                    fetched[uid] = FetchedMessage(uid, received_at(answer), chunks)
+                    fetched[uid] = FetchedMessage(
+                        uid, received_at(answer), chunks, source_thread(answer)
+                    )
         return [fetched[uid] for uid in sorted(fetched)]
 
     def fetch_large(self, uid: int) -> FetchedMessage | None:
@@ -280,19 +282,19 @@ class ImapSource(Session):
         chunks: list[bytes] = []
         size = 0
         while True:
-            piece, moment = self._piece(uid, size)
+            piece, moment, thread = self._piece(uid, size)
             if piece is None:
                 return None
             if not piece:
-                return FetchedMessage(uid, moment, chunks)
+                return FetchedMessage(uid, moment, chunks, thread)
             chunks.append(piece)
             size += len(piece)
 
     @own_errors_only
-    def _piece(self, uid: int, offset: int) -> tuple[bytes | None, datetime | None]:
+    def _piece(self, uid: int, offset: int) -> tuple[bytes | None, datetime | None, int | None]:
         """Return the bytes from `offset` on, empty at the end; None if the message is gone."""
         name = b"BODY[]<%d>" % offset
-        items = f"(INTERNALDATE BODY.PEEK[]<{offset}.{_PIECE}>)"
+        items = f"({self._items} BODY.PEEK[]<{offset}.{_PIECE}>)"
         for answer in self._fetch(str(uid), items):
             if answer[b"UID"] != uid or name not in answer:
                 continue
@@ -305,8 +307,13 @@ class ImapSource(Session):
                 or offset + len(piece) > self._largest
             ):
                 raise ProtocolError(host=self.endpoint.host)
-            return piece, received_at(answer)
-        return None, None
+            return piece, received_at(answer), source_thread(answer)
+        return None, None, None
+
+    @property
+    def _items(self) -> str:
+        """What is asked for of each message beside its body."""
+        return "INTERNALDATE X-GM-THRID" if "X-GM-EXT-1" in self.capabilities else "INTERNALDATE"
 
     @own_errors_only
     def _fetch(self, uid_set: str, items: str) -> list[Answer]:
