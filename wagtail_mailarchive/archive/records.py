@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,6 +83,7 @@ def message_values(
             "text": [_part_values(part) for part in parsed.text_parts],
             "html": [_part_values(part) for part in parsed.html_parts],
         },
+        "details": {name: value for name, value in asdict(parsed.details).items() if value},
         "defects": parsed.defects,
         "parsed_by": VERSION,
     }

@@ -24,6 +24,7 @@ from ..models import (
     Attachment,
     AttachmentContent,
     ChainEntry,
+    DkimSignature,
     EmailFolderPage,
     EmailMessagePage,
     Envelope,
@@ -160,6 +161,7 @@ def _remove_originals() -> None:
             raise StorageError(store=original.store) from error
     with transaction.atomic():
         delete_rows(OriginalChunk._base_manager.all())
+        delete_rows(DkimSignature._base_manager.all())
         delete_rows(Original._base_manager.all())
 
 

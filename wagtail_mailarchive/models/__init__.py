@@ -4,6 +4,7 @@ from .account import AfterFetch, MailAccount, MailboxChoice, Protocol, Selection
 from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
+from .dkim import DkimSignature, DkimVerdict
 from .folder import EmailFolderPage
 from .grant import OAuthGrant
 from .health import AccountHealth
@@ -31,6 +32,8 @@ __all__ = [
     "AttachmentKind",
     "ChainEntry",
     "ContentState",
+    "DkimSignature",
+    "DkimVerdict",
     "EmailFolderPage",
     "EmailMessagePage",
     "Envelope",

@@ -52,6 +52,7 @@ class EmailMessagePage(RoutedPage, Page):
         snippet: the text's beginning, in one line.
         structure: {"header_length": bytes, "text": [part...], "html": [part...]}, each part as
             `mime.message.Part`.
+        details: `mime.details.Details` as JSON, without what is empty.
         parsed_by: the `mime.VERSION` that all this was read with; 0 for one before there were any.
         listed: mirror of `live`, indexed, for counts.
         defects: names of what was wrong with the message.
@@ -110,6 +111,7 @@ class EmailMessagePage(RoutedPage, Page):
     text_source = models.CharField(max_length=5, blank=True, editable=False)
     has_html = models.BooleanField(default=False, editable=False)
     structure = models.JSONField(default=dict, editable=False)
+    details = models.JSONField(default=dict, editable=False)
     defects = models.JSONField(default=list, editable=False)
     parsed_by = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     listed = models.BooleanField(default=True, editable=False)

@@ -18,6 +18,7 @@ class UpkeepKind(models.TextChoices):
     REPROCESS = "reprocess", _("reading again")
     RETRY = "retry", _("reading quarantined mail again")
     CONTENTS = "contents", _("reading attachments")
+    DKIM = "dkim", _("check of DKIM signatures")
 
 
 class UpkeepStatus(models.TextChoices):
