@@ -106,6 +106,7 @@ def test_good_settings_are_silent(settings: Any) -> None:
         ({**GOOD, "FETCH_INTERVAL": 0}, "E013"),
         ({**GOOD, "MAX_MESSAGE_SIZE": "10 MB"}, "E014"),
         ({**GOOD, "BASE_TEMPLATE": "nowhere.html"}, "E015"),
+        ({**GOOD, "READ_ATTACHMENTS": "yes"}, "E018"),
         ({"ENCRYPTION_KEYS": [KEY]}, "W001"),
         ({"ENCRYPTION_KEYS": [KEY], "WORKSPACE_PAGE_TYPES": None}, "W001"),
     ],

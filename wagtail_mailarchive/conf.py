@@ -42,6 +42,7 @@ class ArchiveSettings:
         MAX_MESSAGE_SIZE: bytes; larger messages stay on the server and are listed as too large.
         ALLOW_SERVER_DELETION: whether accounts may delete archived mail from the server.
         VERIFY_SAMPLE: originals that are read and compared each day; 0 for none.
+        READ_ATTACHMENTS: whether text and pictures are read out of attachments after each fetch.
         ALLOW_PLAINTEXT: whether accounts may use connections without TLS.
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
             not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
@@ -60,6 +61,7 @@ class ArchiveSettings:
     MAX_MESSAGE_SIZE: int = 150 * 1024 * 1024
     ALLOW_SERVER_DELETION: bool = True
     VERIFY_SAMPLE: int = 100
+    READ_ATTACHMENTS: bool = True
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)

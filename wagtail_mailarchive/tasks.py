@@ -66,6 +66,8 @@ def fetch(run_id: int) -> str:
     verdict = runs.work_on(run_id, beat=_beating())
     if verdict is runs.Verdict.CONTINUES:
         schedule.enqueue(FetchRun.objects.get(pk=run_id))
+    else:
+        upkeep_requests.request_contents()
     return verdict.value
 
 

@@ -28,6 +28,7 @@ from wagtail_mailarchive.models import (
 )
 
 from ..archive.test_writer import incoming, writer_for
+from ..reading import mail
 from .conftest import browser_of, manager_of, user_with
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +245,23 @@ def test_a_folder_leads_to_its_page_and_reports_to_the_one_of_all(
     reader = browser_of(user_with(folder, "change"))
     explorer = reader.get(reverse("wagtailadmin_explore", args=[folder.pk])).content.decode()
     assert page(folder) not in explorer
+
+
+def test_attachments_are_counted_and_read_from_the_page_of_the_whole_site(
+    folder: EmailFolderPage, manager: User
+) -> None:
+    factories.archive(folder, mail.attached("a.pdf", b"%PDF- broken"))
+    factories.archive(folder, mail.attached("b.txt", b"Good", "text/plain"))
+    admin = browser_of(factories.superuser())
+    assert "2 wait to be read." in admin.get(page()).content.decode()
+    admin.post(start(), {"kind": "contents"})
+    work_on(UpkeepRun.objects.get(kind=UpkeepKind.CONTENTS).pk)
+    shown = admin.get(page()).content.decode()
+    assert "1 file was read." in shown
+    assert "could not be read: 1" in shown
+    assert "Done: 2 attachments read. 1 could not be read." in shown
+    # They are shared by folders, so a folder's manager neither counts nor reads them.
+    assert "file was read" not in browser_of(manager).get(page(folder)).content.decode()
+    assert browser_of(manager).post(start(folder), {"kind": "contents"}).status_code == 404
+    assert browser_of(manager).post(start(), {"kind": "contents"}).status_code == 403
+    assert UpkeepRun.objects.filter(kind=UpkeepKind.CONTENTS).count() == 1

@@ -24,12 +24,13 @@ from django.views.generic import TemplateView
 from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
-from ..archive import chain
+from ..archive import chain, contents
 from ..fetching import upkeep_requests
 from ..fetching.upkeep import to_reprocess, to_retry
 from ..fetching.upkeep_progress import name_of, progress
 from ..models import (
     ChainEntry,
+    ContentState,
     EmailFolderPage,
     EmailMessagePage,
     IntegrityProblem,
@@ -44,6 +45,8 @@ RUNS_SHOWN = 10
 PROBLEMS_SHOWN = 100
 # What somebody may ask for; samples are the schedule's.
 ASKED_FOR = (UpkeepKind.VERIFY, UpkeepKind.REPROCESS, UpkeepKind.RETRY)
+# Contents are shared by folders, so they are read for all of them or not at all.
+ASKED_FOR_ALL = (*ASKED_FOR, UpkeepKind.CONTENTS)
 
 
 def problems_for(user: Any) -> QuerySet[IntegrityProblem]:
@@ -116,6 +119,8 @@ class IntegrityView(WagtailAdminTemplateMixin, TemplateView):
         )
         if context["may_start"]:
             context.update(_numbers(folder))
+            if folder is None:
+                context.update(_contents())
         return context
 
 
@@ -126,7 +131,7 @@ def start_upkeep(request: HttpRequest, folder_id: int | None = None) -> HttpResp
     if not may_keep_up(request.user, folder):
         return refused(request)
     asked = request.POST.get("kind", "")
-    if asked not in ASKED_FOR:
+    if asked not in (ASKED_FOR if folder else ASKED_FOR_ALL):
         raise Http404
     user = request.user if request.user.is_authenticated else None
     is_complete = request.POST.get("complete") == "1"
@@ -220,6 +225,23 @@ def _numbers(folder: EmailFolderPage | None) -> dict[str, int]:
         "messages_to_read": pages.count(),
         "older": to_reprocess(key, is_complete=False).count(),
         "quarantined": to_retry(key).count(),
+    }
+
+
+def _contents() -> dict[str, Any]:
+    """Return how many attachments were read, are still to be read, or cannot be, and why."""
+    numbers = contents.numbers()
+    read = numbers.pop(ContentState.READ, 0)
+    return {
+        "contents": read + sum(numbers.values()),
+        "contents_read": read,
+        "contents_to_read": contents.to_read().count(),
+        "contents_not_read": [
+            (state.label, numbers[state])
+            for state in ContentState
+            if state != ContentState.WAITING and state in numbers
+        ],
+        "lacks_pdf": ContentState.LACKING in numbers,
     }
 
 

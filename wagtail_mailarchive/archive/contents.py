@@ -6,15 +6,25 @@ read once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from ..exceptions import OriginalDamaged
+from ..mime.contents import VERSION, limits, pdf
+from ..mime.contents.content import Content, State
+from ..mime.contents.process import Asked, ContentProcess
 from ..models import Attachment, AttachmentContent, ContentState
-from . import rows
+from . import originals, rows
 from .bulk_deletion import delete_rows
 
+# What is noted of an attachment that nobody can do anything about; the rest are problems.
+PROBLEMS = (ContentState.FAILED, ContentState.TOO_SLOW, ContentState.MISSING)
+
 _NEW = ("sha256", "state", "text", "picture", "width", "height", "read_by")
+_READ = ("id", "state", "text", "picture", "width", "height", "read_by")
 
 
 def await_reading(hashes: Iterable[str]) -> None:
@@ -34,3 +44,99 @@ def forget_unused(hashes: Collection[str]) -> None:
     attached = Attachment.objects.filter(sha256=OuterRef("sha256"))
     unused = AttachmentContent._base_manager.filter(~Exists(attached), sha256__in=list(hashes))
     delete_rows(unused)
+
+
+def to_read(*, is_complete: bool = False) -> QuerySet[AttachmentContent]:
+    """Return the contents that wait to be read, also for an extra that is there by now; or all."""
+    contents = AttachmentContent.objects.order_by("pk")
+    if is_complete:
+        return contents
+    if pdf.is_available():
+        return contents.filter(state__in=[ContentState.WAITING, ContentState.LACKING])
+    return contents.filter(state=ContentState.WAITING)
+
+
+def numbers() -> dict[ContentState, int]:
+    """Return how many contents there are of each state."""
+    counted = AttachmentContent.objects.order_by().values_list("state").annotate(Count("pk"))
+    return {ContentState(state): number for state, number in counted}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in the content of key `pk`; None if nothing has it attached any more."""
+
+    pk: int
+    sha256: str
+    state: ContentState | None
+    content: Content = field(repr=False)
+
+    @property
+    def is_problem(self) -> bool:
+        return self.state in PROBLEMS
+
+
+def read(
+    contents: Sequence[AttachmentContent], process: ContentProcess, *, seconds: float
+) -> list[Found]:
+    """Read contents in their order until `seconds` have passed, at least one.
+
+    One at a time, so that only one attachment is held; the database is not written to.
+
+    Raises:
+        StorageError: originals cannot be read at the moment.
+        ParserUnavailable: no process can be started.
+    """
+    end = time.monotonic() + seconds
+    found = []
+    for each in contents:
+        found.append(_read(each, process))
+        if time.monotonic() > end:
+            break
+    return found
+
+
+def write(found: Sequence[Found]) -> None:
+    """Keep what was found, in the present transaction."""
+    forget_unused([each.sha256 for each in found if each.state is None])
+    kept = [each for each in found if each.state is not None]
+    rows.update(AttachmentContent, _READ, [_row(each) for each in kept])
+
+
+def _read(content: AttachmentContent, process: ContentProcess) -> Found:
+    attached = (
+        Attachment.objects.filter(sha256=content.sha256)
+        .select_related("message__original")
+        .only("start", "length", "encoding", "content_type", "filename", "message__original")
+        .order_by("pk")
+        .first()
+    )
+    nothing = Content(State.FAILED)
+    if attached is None:
+        return Found(content.pk, content.sha256, None, nothing)
+    if attached.length > limits.ENCODED_BYTES:
+        return Found(content.pk, content.sha256, ContentState.TOO_LARGE, nothing)
+    try:
+        encoded = originals.read(attached.message.original, attached.start, attached.length)
+    except OriginalDamaged:
+        # The checks of integrity tell of it; its neighbours can be read.
+        return Found(content.pk, content.sha256, ContentState.MISSING, nothing)
+    asked = Asked(encoded, attached.encoding, attached.content_type, attached.filename)
+    [told] = process.read([asked])
+    if told.has_pages:
+        [drawn] = process.read([Asked(encoded, attached.encoding, first_page=True)])
+        told = Content(told.state, told.text, drawn.picture)
+    return Found(content.pk, content.sha256, ContentState(told.state.value), told)
+
+
+def _row(found: Found) -> rows.Row:
+    picture = found.content.picture
+    return (
+        found.pk,
+        (found.state or ContentState.FAILED).value,
+        found.content.text,
+        picture.data if picture else b"",
+        picture.width if picture else 0,
+        picture.height if picture else 0,
+        VERSION,
+    )

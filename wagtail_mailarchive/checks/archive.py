@@ -283,5 +283,6 @@ _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
     "ALLOW_PLAINTEXT": ("E012", lambda value: isinstance(value, bool), "True or False"),
     "FETCH_INTERVAL": ("E013", _is_positive, "a number of minutes"),
     "MAX_MESSAGE_SIZE": ("E014", _is_positive, "a number of bytes"),
+    "READ_ATTACHMENTS": ("E018", lambda value: isinstance(value, bool), "True or False"),
     "BASE_TEMPLATE": ("E015", _is_template, "the name of a template that can be found"),
 }

@@ -19,12 +19,13 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from ..archive import problems, verify
+from ..archive import contents, problems, verify
 from ..archive.again import retry_entries
 from ..archive.reprocessing import reprocess
 from ..archive.verify import Step
 from ..exceptions import MailArchiveError, TooManyProblems, UnexpectedUpkeepError
 from ..mime import VERSION
+from ..mime.contents.process import ContentProcess
 from ..mime.process import ParserProcess
 from ..models import (
     EmailMessagePage,
@@ -45,6 +46,9 @@ MOST_PROBLEMS = 1000
 
 _STEP_BITS = 56
 _TOGETHER = 200
+# Attachments in one batch, and seconds after which it ends earlier: one alone may take twenty.
+_ATTACHMENTS = 32
+_ATTACHMENT_SECONDS = 10.0
 
 
 class Verdict(Enum):
@@ -206,6 +210,8 @@ def _total(run: UpkeepRun) -> int:
         return to_reprocess(run.folder_id, is_complete=run.is_complete).count()
     if run.kind == UpkeepKind.RETRY:
         return to_retry(run.folder_id).count()
+    if run.kind == UpkeepKind.CONTENTS:
+        return contents.to_read(is_complete=run.is_complete).count()
     return run.total
 
 
@@ -275,6 +281,22 @@ def _retry(held: _Held) -> None:
             held.committed()
 
 
+def _contents(held: _Held) -> None:
+    run = held.run
+    with ContentProcess() as process:
+        while True:
+            left = contents.to_read(is_complete=run.is_complete).filter(pk__gt=run.position)
+            batch = list(left.only("sha256")[:_ATTACHMENTS])
+            if not batch:
+                return
+            found = contents.read(batch, process, seconds=_ATTACHMENT_SECONDS)
+            with transaction.atomic():
+                bad = sum(each.is_problem for each in found)
+                held.advance(found[-1].pk, done=len(found), problems=bad)
+                contents.write(found)
+            held.committed()
+
+
 def _portions(held: _Held, rows: QuerySet[Any], name: str) -> Iterator[tuple[int, list[int]]]:
     """Yield (position after them, keys) of `rows`, in the order of the column `name`."""
     while True:
@@ -290,4 +312,5 @@ _WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
     UpkeepKind.SAMPLE: _sample,
     UpkeepKind.REPROCESS: _reprocess,
     UpkeepKind.RETRY: _retry,
+    UpkeepKind.CONTENTS: _contents,
 }

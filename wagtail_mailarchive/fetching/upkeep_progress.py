@@ -85,6 +85,8 @@ def _done(run: UpkeepRun) -> str:
             run.problems,
         )
         return told % numbers
+    if run.kind == UpkeepKind.CONTENTS:
+        return _attachments_read(run.done, run.problems) % numbers
     read = ngettext(
         "Done: %(number)s message read again.",
         "Done: %(number)s messages read again.",
@@ -106,6 +108,14 @@ def _done(run: UpkeepRun) -> str:
             run.problems,
         )
     return f"{told} {left % numbers}"
+
+
+def _attachments_read(done: int, problems: int) -> str:
+    told = ngettext("Done: %(number)s attachment read.", "Done: %(number)s attachments read.", done)
+    if not problems:
+        return told
+    left = ngettext("%(problems)s could not be read.", "%(problems)s could not be read.", problems)
+    return f"{told} {left}"
 
 
 def _number(number: int) -> str:

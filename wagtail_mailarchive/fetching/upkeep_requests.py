@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from ..archive import contents
+from ..conf import archive_settings
 from ..models import EmailFolderPage, Original, UpkeepKind, UpkeepRun, UpkeepStatus
 from ..models.site_settings import effective_settings, is_on
 from ..models.upkeep import UNDER_WAY
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 RUN = "wagtail_mailarchive.tasks.run_upkeep"
 _A_DAY = timedelta(days=1)
 _KEPT = timedelta(days=90)
+# After a run that failed, or that somebody stopped.
+_NOT_AGAIN_FOR = timedelta(hours=1)
 
 
 def open_run(
@@ -84,12 +88,28 @@ def stop(run: UpkeepRun) -> None:
 
 
 def dispatch() -> None:
-    """Queue again what was lost with its worker, begin the day's sample, forget old runs."""
+    """Queue again what was lost with its worker, begin what is due, forget old runs."""
     _requeue_stale()
     _request_sample()
+    request_contents()
     UpkeepRun.objects.filter(queued_at__lt=timezone.now() - _KEPT).exclude(
         status__in=UNDER_WAY
     ).delete()
+
+
+def request_contents() -> None:
+    """Have the worker read what waits in attachments, if anything does."""
+    if not (archive_settings().READ_ATTACHMENTS and contents.to_read().exists() and is_on()):
+        return
+    by_itself = UpkeepRun.objects.filter(kind=UpkeepKind.CONTENTS, requested_by=None)
+    ended = by_itself.filter(status__in=[UpkeepStatus.FAILED, UpkeepStatus.STOPPED])
+    if ended.filter(finished_at__gt=timezone.now() - _NOT_AGAIN_FOR).exists():
+        return
+    # There is one after each fetch; the last of them is enough to see that it works.
+    by_itself.filter(status=UpkeepStatus.DONE).delete()
+    run, is_new = open_run(UpkeepKind.CONTENTS, None)
+    if is_new:
+        enqueue(run)
 
 
 def _requeue_stale() -> None:

@@ -72,7 +72,8 @@ def _opened(content: bytes) -> Iterator[Any]:
         import pypdfium2
         from pypdfium2 import raw
     except ImportError:
-        raise Unreadable(State.LACKING) from None
+        # Installed and yet not to be imported: waiting for it to be installed would not end.
+        raise Unreadable(State.FAILED if is_available() else State.LACKING) from None
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
