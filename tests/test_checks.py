@@ -107,6 +107,8 @@ def test_good_settings_are_silent(settings: Any) -> None:
         ({**GOOD, "MAX_MESSAGE_SIZE": "10 MB"}, "E014"),
         ({**GOOD, "BASE_TEMPLATE": "nowhere.html"}, "E015"),
         ({**GOOD, "READ_ATTACHMENTS": "yes"}, "E018"),
+        ({**GOOD, "TRUSTED_AUTHSERV_IDS": "mx.example.org"}, "E035"),
+        ({**GOOD, "DKIM_LOOKUPS": "yes"}, "E036"),
         ({"ENCRYPTION_KEYS": [KEY]}, "W001"),
         ({"ENCRYPTION_KEYS": [KEY], "WORKSPACE_PAGE_TYPES": None}, "W001"),
     ],

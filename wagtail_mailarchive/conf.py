@@ -43,6 +43,9 @@ class ArchiveSettings:
         ALLOW_SERVER_DELETION: whether accounts may delete archived mail from the server.
         VERIFY_SAMPLE: originals that are read and compared each day; 0 for none.
         READ_ATTACHMENTS: whether text and pictures are read out of attachments after each fetch.
+        TRUSTED_AUTHSERV_IDS: names under which the site's own mail servers report in
+            Authentication-Results (RFC 8601); only what they say is shown to readers.
+        DKIM_LOOKUPS: whether keys of DKIM signatures are looked up in the DNS after each fetch.
         ALLOW_PLAINTEXT: whether accounts may use connections without TLS.
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
             not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
@@ -62,6 +65,8 @@ class ArchiveSettings:
     ALLOW_SERVER_DELETION: bool = True
     VERIFY_SAMPLE: int = 100
     READ_ATTACHMENTS: bool = True
+    TRUSTED_AUTHSERV_IDS: Sequence[str] = ()
+    DKIM_LOOKUPS: bool = False
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)

@@ -271,6 +271,19 @@ def _are_ports(value: object) -> bool:
     )
 
 
+def _are_names(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(each, str) and each and each == each.strip() for each in value)
+    )
+
+
+def _may_look_up(value: object) -> bool:
+    extra = ("dkim", "dns", "nacl")
+    return value is False or (value is True and all(map(find_spec, extra)))
+
+
 _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
     "SANITIZER": ("E005", _is_sanitizer, '"nh3" or "bleach", and that package installed'),
     "NEW_FOLDER_PRIVACY": ("E006", PRIVACIES.__contains__, '"login", "groups" or "public"'),
@@ -284,5 +297,11 @@ _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
     "FETCH_INTERVAL": ("E013", _is_positive, "a number of minutes"),
     "MAX_MESSAGE_SIZE": ("E014", _is_positive, "a number of bytes"),
     "READ_ATTACHMENTS": ("E018", lambda value: isinstance(value, bool), "True or False"),
+    "TRUSTED_AUTHSERV_IDS": (
+        "E035",
+        _are_names,
+        'a list of names as they stand in Authentication-Results, e.g. ["mx.example.org"]',
+    ),
+    "DKIM_LOOKUPS": ("E036", _may_look_up, "True or False, and True needs the extra [dkim]"),
     "BASE_TEMPLATE": ("E015", _is_template, "the name of a template that can be found"),
 }

@@ -38,12 +38,12 @@ _ABOUT = {
 def read_results(values: Iterable[bytes]) -> list[Reported]:
     """Return the results of unfolded field values, in their order; never raises."""
     found: list[Reported] = []
-    for value in list(values)[:FIELDS]:
-        found += _of_field(value.decode("utf-8", "replace"))
+    for number, value in enumerate(list(values)[:FIELDS]):
+        found += _of_field(number, value.decode("utf-8", "replace"))
     return found[:RESULTS]
 
 
-def _of_field(text: str) -> Iterator[Reported]:
+def _of_field(number: int, text: str) -> Iterator[Reported]:
     first, *others = (match[1] for match in _SEMICOLON.finditer(_without_comments(text)))
     word = _WORD.match(first)
     if word is None:
@@ -56,7 +56,8 @@ def _of_field(text: str) -> Iterator[Reported]:
         name = method[1].lower()
         properties = {key.lower(): value for key, value in _PROPERTY.findall(each, method.end())}
         about = next((properties[key] for key in _ABOUT.get(name, ()) if key in properties), "")
-        yield Reported(server, name, method[2].lower(), _plain(about).removeprefix("@"))
+        result = method[2].lower()
+        yield Reported(server, name, result, _plain(about).removeprefix("@"), number)
 
 
 def _without_comments(text: str) -> str:

@@ -28,12 +28,14 @@ class Reported:
         server: the authserv-id that reports it; anyone can write any.
         method, result: in lower case, e.g. "dkim" and "pass".
         about: the domain or address it is about; "" if it does not say.
+        field: which of the message's fields, from 0 at the top: the last that was written.
     """
 
     server: str
     method: str
     result: str
     about: str
+    field: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +131,7 @@ class Details:
         return (
             all(type(each) is str for each in self.traits)
             and all(_are_texts(e.server, e.method, e.result, e.about) for e in self.authentication)
+            and all(_is_number(each.field) for each in self.authentication)
             and all(map(_invitation_holds, self.invitations))
             and all(map(_contained_holds, self.contained))
         )
