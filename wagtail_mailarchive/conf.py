@@ -50,6 +50,8 @@ class ArchiveSettings:
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
             not public addresses, e.g. ["mail.intranet", "10.0.0.0/8"].
         ALLOWED_MAIL_PORTS: the ports that may be connected to.
+        SEARCH_LANGUAGE: what search reduces words to their stems by: "simple" (not at all),
+            "english", or on PostgreSQL the name of any text search configuration.
         OAUTH_PROVIDERS: alias -> entry of a provider that accounts can sign in at; see
             `sources.oauth_provider`.
     """
@@ -70,6 +72,7 @@ class ArchiveSettings:
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)
+    SEARCH_LANGUAGE: str = "simple"
     OAUTH_PROVIDERS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def reach(self) -> Reach:

@@ -163,7 +163,7 @@ def test_private_mail_that_names_a_public_folder_is_not_found_there(archive: Arc
     factories.archive(private, factories.raw(f"Merger {name}", f"pineapple in {name}\n"))
     for words in ("pineapple", name, f"in {name}", "merger"):
         shown = Client().get(archive.folder.url, {"q": words})
-        assert shown.context["rows"] == []
+        assert shown.context["hits"] == []
         assert b"Merger" not in shown.content
 
 
@@ -172,7 +172,7 @@ def test_a_hit_of_another_folder_is_left_out_whatever_the_index_says(archive: Ar
     (secret,) = factories.archive(private, factories.raw("Merger", "pineapple\n"))
     MessageText.objects.filter(message=secret).update(scope=scope_of(archive.folder.pk))
     shown = Client().get(archive.folder.url, {"q": "pineapple"})
-    assert shown.context["rows"] == []
+    assert shown.context["hits"] == []
 
 
 def test_a_restricted_folder_refuses_to_fetch_before_it_says_who_may(archive: Archive) -> None:

@@ -14,6 +14,7 @@ from ..mime.message import ParsedMessage
 from ..models import Attachment, EmailMessagePage, MessageText
 from . import contents, month_counts, pages, records, rows, thread_division, threads
 from .rows import Row
+from .search.texts import COLUMNS, text_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
     moments = [each["sorted_at"] for each in values]
     attachments: list[Row] = []
     texts: list[list[Any]] = []
-    for key, moment, each, value in zip(keys, moments, new, values, strict=True):
+    for key, each, value in zip(keys, new, values, strict=True):
         attachments += records.attachment_rows(key, value, each.parsed.attachments)
-        texts.append(records.text_row(key, parent.pk, moment, each.parsed))
+        texts.append(text_row(key, value, each.parsed))
     rows.insert(Attachment, records.ATTACHMENT, attachments)
     contents.await_reading(part.sha256 for each in new for part in each.parsed.attachments)
     insert_texts(texts)
@@ -78,10 +79,10 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
 
 
 def insert_texts(texts: Sequence[list[Any]]) -> None:
-    """Insert the columns of `records.TEXT`; a key that is taken makes way."""
+    """Insert the columns of `search.texts.COLUMNS`; a key that is taken makes way."""
     _make_keys_unique(texts)
     # In order, because FTS5 is quickest where its keys rise.
-    rows.insert(MessageText, records.TEXT, sorted(texts, key=itemgetter(0)))
+    rows.insert(MessageText, COLUMNS, sorted(texts, key=itemgetter(0)))
 
 
 def _make_keys_unique(texts: Sequence[list[Any]]) -> None:

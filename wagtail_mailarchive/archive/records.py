@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from django.utils.translation import gettext
 from ..mime import VERSION
 from ..mime.kinds import is_inline, kind_of
 from ..mime.message import Address, ParsedMessage, Part
-from ..models.message_text import scope_of, sort_key
 from ..models.reference import message_id_digest
 from .dates import sort_time
 from .rows import Row
@@ -21,8 +19,6 @@ from .snippet import snippet
 from .thread_links import reply_to
 
 _TITLE = 255
-# Beyond this an address list is a bomb or a mistake; the original has it whole.
-_PEOPLE = 20_000
 
 _PART = [field.name for field in fields(Part)]
 ATTACHMENT = (
@@ -30,7 +26,6 @@ ATTACHMENT = (
     *("content_id", "size", "sha256", "start", "length", "encoding"),
     *("kind", "is_inline", "folder_id", "sorted_at", "sender_address"),
 )
-TEXT = ("id", "message_id", "scope", "subject", "people", "body")
 
 
 def message_values(
@@ -119,36 +114,6 @@ def attachment_rows(message_id: int, values: Mapping[str, Any], parts: Sequence[
         )
         for position, part in enumerate(parts)
     ]
-
-
-def text_row(
-    message_id: int, folder_id: int, sorted_at: datetime, parsed: ParsedMessage
-) -> list[Any]:
-    """Return the columns of `TEXT`; the first, the key, may have to make way for an equal one."""
-    return [
-        sort_key(sorted_at, message_id),
-        message_id,
-        scope_of(folder_id),
-        parsed.subject,
-        people_words(parsed),
-        parsed.text,
-    ]
-
-
-def people_words(parsed: ParsedMessage) -> str:
-    """Return names, addresses and the addresses' parts.
-
-    PostgreSQL takes "user77@example.org" for one word and would not find "user77".
-    """
-    words: list[str] = []
-    length = 0
-    for person in (*parsed.from_, *parsed.to, *parsed.cc, *parsed.bcc, *parsed.reply_to):
-        entry = " ".join((person.name, person.address, *re.split(r"[^\w]+", person.address)))
-        length += len(entry) + 1
-        if length > _PEOPLE:
-            break
-        words.append(entry)
-    return "\n".join(words)
 
 
 def _part_values(part: Part) -> dict[str, Any]:

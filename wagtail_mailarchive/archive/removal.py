@@ -40,6 +40,7 @@ from ..models import (
     OAuthGrant,
     Original,
     OriginalChunk,
+    SavedSearch,
     Thread,
     ThreadDecision,
     ThreadKey,
@@ -58,6 +59,7 @@ _OF_FOLDERS: tuple[type[Model], ...] = (
     *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
     *(ThreadDecision, ThreadKey, Thread),
     *(MailAccount, MonthCount, ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
+    SavedSearch,
 )
 
 

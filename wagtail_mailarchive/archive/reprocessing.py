@@ -35,6 +35,7 @@ from . import (
 from .again import parse_again, portions
 from .bulk_deletion import delete_rows
 from .rows import Row
+from .search.texts import ATTACHED, COLUMNS, text_row
 from .transactions import commit, in_halves
 
 _KEPT = {
@@ -142,7 +143,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
         ],
     )
     changed |= _write_attachments(values, parsed)
-    changed |= _write_texts(folder_id, values, parsed)
+    changed |= _write_texts(values, parsed)
     _write_threads(folder_id, stored, values)
     moved = [key for key in values if values[key]["sorted_at"] != stored[key]["sorted_at"]]
     if moved:
@@ -269,14 +270,14 @@ def _write_threads(
 
 
 def _write_texts(
-    folder_id: int, values: Mapping[int, Mapping[str, Any]], parsed: Mapping[int, ParsedMessage]
+    values: Mapping[int, Mapping[str, Any]], parsed: Mapping[int, ParsedMessage]
 ) -> set[int]:
     found = MessageText.objects.filter(message__in=values)
-    before = {row[1]: list(row) for row in found.values_list(*records.TEXT)}
+    before = {row[1]: list(row) for row in found.values_list(*COLUMNS)}
     after = []
     for key, new in values.items():
-        row = records.text_row(key, folder_id, new["sorted_at"], parsed[key])
         old = before.get(key)
+        row = text_row(key, new, parsed[key], old[ATTACHED] if old else "")
         if old is not None and old[0] >> SEQUENCE_BITS == row[0] >> SEQUENCE_BITS:
             row[0] = old[0]
         if row != old:

@@ -18,6 +18,8 @@ from .month_count import MonthCount
 from .notice import Notice
 from .original import Original, OriginalChunk
 from .run import FetchRun, RunStatus, Trigger
+from .saved_search import SavedSearch
+from .search_index import SearchIndex
 from .site_settings import ArchiveSiteSettings
 from .thread import Thread, ThreadDecision, ThreadKey
 from .trial import Trial, TrialKind, TrialStatus
@@ -54,6 +56,8 @@ __all__ = [
     "Presence",
     "Protocol",
     "RunStatus",
+    "SavedSearch",
+    "SearchIndex",
     "Selection",
     "Thread",
     "ThreadDecision",

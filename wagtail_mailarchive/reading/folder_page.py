@@ -8,8 +8,10 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from ..archive.month_counts import bounds
+from ..archive.search.query import MAX_TEXT
 from ..fetching.by_hand import fetch_new_mail
 from ..fetching.condition import condition_of_folder
 from ..fetching.states import Tone
@@ -17,38 +19,35 @@ from ..models import EmailFolderPage
 from . import listing
 from .addresses import message_address, page_address, route_address
 from .pages import render_page
+from .search_page import search_folder
 from .zones import reader_zone
-
-MAX_QUERY = 200  # characters; more words than anyone types, fewer than hurt
 
 
 def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     """Show the folder: all of it, one month (`?month=2026-03`) or what was found (`?q=`)."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
+    if request.GET.get("q", "").strip():
+        return search_folder(page, request)
     zone = reader_zone(request)
-    query = request.GET.get("q", "").strip()[:MAX_QUERY]
     months = listing.months(page, request, zone)
     month = None
     try:
-        if query:
-            listed = listing.found(page, request, query, before=request.GET.get("before", ""))
-        else:
-            if "month" in request.GET:
-                year, number = listing.parse_month(request.GET["month"])
-                month = listing.Month(year, number, 0)
-                month = next((each for each in months if each.key == month.key), month)
-            listed = listing.newest_first(
-                page,
-                request,
-                between=bounds(month.year, month.month, zone) if month else None,
-                older_than=_cursor(request, "before"),
-                newer_than=_cursor(request, "after"),
-            )
+        if "month" in request.GET:
+            year, number = listing.parse_month(request.GET["month"])
+            month = listing.Month(year, number, 0)
+            month = next((each for each in months if each.key == month.key), month)
+        listed = listing.newest_first(
+            page,
+            request,
+            between=bounds(month.year, month.month, zone) if month else None,
+            older_than=_cursor(request, "before"),
+            newer_than=_cursor(request, "after"),
+        )
     except listing.BadAddress as error:
         raise Http404 from error
     address = page_address(page, request)
-    scope = {"q": query} if query else {"month": month.key} if month else {}
+    scope = {"month": month.key} if month else {}
     return render_page(
         page,
         request,
@@ -58,8 +57,8 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
             "parent": _shown_parent(page, request),
             "condition": condition_of_folder(page, request.user, is_empty=not months),
             "fetch_address": route_address(page, request, "fetch"),
-            "query": query,
-            "max_query": MAX_QUERY,
+            "max_query": MAX_TEXT,
+            "everywhere_address": reverse("wagtail_mailarchive:search"),
             "month": month,
             "months": months,
             "total": sum(each.messages for each in months),

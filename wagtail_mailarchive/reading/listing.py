@@ -13,22 +13,19 @@ from django.http import HttpRequest
 from django.utils.dates import MONTHS
 from django.utils.translation import ngettext
 
-from ..archive import month_counts, search
-from ..models import EmailFolderPage, EmailMessagePage, MessageText
+from ..archive import month_counts
+from ..models import EmailFolderPage, EmailMessagePage
 from ..models.privacy import readable
 from .privacy import unlisted
 
 PAGE_SIZE = 50
-# Ids in one question; databases bound the number of parameters.
-_MOST_HITS = 5_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"(-?[0-9]{1,17})_([0-9]{1,18})")
-_HIT = re.compile(r"-?[0-9]{1,18}")
 _MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 # What a row shows; the rest of a message (addresses, structure, references) is heavy.
-_COLUMNS = (
+COLUMNS = (
     "slug",
     "title",
     "folder_id",
@@ -161,34 +158,6 @@ def newest_first(
     return _listing(page[:PAGE_SIZE], newer=older_than is not None, older=len(page) > PAGE_SIZE)
 
 
-def found(
-    folder: EmailFolderPage, request: HttpRequest, words: str, *, before: str = ""
-) -> Listing:
-    """Return a page of the messages that hold all of `words`, newest first.
-
-    Hits that the reader may not see are left out before the page is cut, so neither its length
-    nor a link to older hits tells of them.
-
-    Raises:
-        BadAddress: `before` is no cursor.
-    """
-    if before and not _HIT.fullmatch(before):
-        raise BadAddress(before)
-    last = int(before) if before else None
-    hits: list[tuple[int, EmailMessagePage]] = []
-    limit = PAGE_SIZE + 1
-    while True:
-        ids = search.find(folder.pk, words, before=last, limit=limit)
-        hits += _readable_hits(folder, ids, request)
-        if len(hits) > PAGE_SIZE or len(ids) < limit:
-            break
-        # Only where much is hidden; growing steps keep the number of questions small.
-        last, limit = ids[-1], min(limit * 8, _MOST_HITS)
-    page = hits[:PAGE_SIZE]
-    older = str(page[-1][0]) if len(hits) > PAGE_SIZE else ""
-    return Listing([message for _, message in page], older=older)
-
-
 def months(folder: EmailFolderPage, request: HttpRequest, zone: tzinfo) -> list[Month]:
     """Return the months that hold messages the reader may see, newest first."""
     counts = Counter(month_counts.by_month(folder.pk, zone))
@@ -206,7 +175,7 @@ def months(folder: EmailFolderPage, request: HttpRequest, zone: tzinfo) -> list[
 
 
 def _rows(messages: QuerySet[EmailMessagePage]) -> list[EmailMessagePage]:
-    return list(messages.only(*_COLUMNS)[: PAGE_SIZE + 1])
+    return list(messages.only(*COLUMNS)[: PAGE_SIZE + 1])
 
 
 def _listing(messages: list[EmailMessagePage], *, newer: bool, older: bool) -> Listing:
@@ -218,20 +187,3 @@ def _listing(messages: list[EmailMessagePage], *, newer: bool, older: bool) -> L
         newer=str(Cursor(first.sorted_at, first.pk)) if newer else "",
         older=str(Cursor(last.sorted_at, last.pk)) if older else "",
     )
-
-
-def _readable_hits(
-    folder: EmailFolderPage, ids: list[int], request: HttpRequest
-) -> list[tuple[int, EmailMessagePage]]:
-    """Return (id, message) of the hits that may be shown.
-
-    The folder is asked again: who may read it was decided for this folder, and whether a message
-    is in it must not hang on how words are indexed.
-    """
-    owners = dict(MessageText.objects.filter(pk__in=ids).values_list("pk", "message_id"))
-    messages = (
-        readable(EmailMessagePage.objects.filter(folder=folder, pk__in=owners.values()), request)
-        .only(*_COLUMNS)
-        .in_bulk()
-    )
-    return [(each, messages[owners[each]]) for each in ids if owners.get(each) in messages]

@@ -1,0 +1,240 @@
+"""The full-text index in SQL, which models have no word for.
+
+Migration 0018 makes it. Columns of the tables are those of the model, so that a change to either
+needs a migration that drops the index and creates it again.
+"""
+
+from __future__ import annotations
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+TABLE = "wagtail_mailarchive_search"
+_TEXT = "wagtail_mailarchive_messagetext"
+_INDEXED = ("scope", "subject", "people", "files", "body", "attached", "marks", "cjk")
+
+# -- SQLite ------------------------------------------------------------------------------------
+
+_TOKENIZERS = {"english": "porter unicode61 remove_diacritics 2"}
+_TOKENIZER = "unicode61 remove_diacritics 2"
+_TABLE_FTS5 = """
+    CREATE VIRTUAL TABLE {table} USING fts5(
+        {columns}, content='wagtail_mailarchive_messagetext', content_rowid='id',
+        tokenize="{tokenizer}"
+    )
+"""
+# Merging eight segments at once instead of four writes each word once less in a large index.
+_MERGE = "INSERT INTO {table}({table}, rank) VALUES ('automerge', 8)"
+_INSERT = "INSERT INTO {table}(rowid, {columns}) VALUES (new.id, {new})"
+_DELETE = "INSERT INTO {table}({table}, rowid, {columns}) VALUES ('delete', old.id, {old})"
+_TRIGGERS = (
+    ("insert", "AFTER INSERT", "new", (_INSERT,)),
+    ("delete", "AFTER DELETE", "old", (_DELETE,)),
+    ("update", "AFTER UPDATE", "old", (_DELETE, _INSERT)),
+)
+# The columns that hits are counted by; the rows themselves are long.
+_FACTS = f"""
+    CREATE INDEX wagtail_mailarchive_facts ON {_TEXT}
+    (id, folder_id, sender, list_id, has_attachment, size, message_id)
+"""
+
+
+def sqlite_table(table: str, language: str) -> list[str]:
+    """Return the statements that make an empty index in `language`."""
+    values = {
+        "table": table,
+        "columns": ", ".join(_INDEXED),
+        "tokenizer": _TOKENIZERS.get(language, _TOKENIZER),
+    }
+    return [_TABLE_FTS5.format(**values), _MERGE.format(**values)]
+
+
+def sqlite_triggers(table: str, condition: str = "") -> list[str]:
+    """Return the statements that keep `table` up to date.
+
+    Args:
+        condition: which rows it holds; {row} stands for "new" or "old".
+    """
+    values = {
+        "table": table,
+        "columns": ", ".join(_INDEXED),
+        "new": ", ".join(f"new.{name}" for name in _INDEXED),
+        "old": ", ".join(f"old.{name}" for name in _INDEXED),
+    }
+    made = []
+    for name, moment, row, statements in _TRIGGERS:
+        when = f"WHEN {condition.format(row=row)}" if condition else ""
+        body = "; ".join(each.format(**values) for each in statements)
+        made.append(f"CREATE TRIGGER {table}_{name} {moment} ON {_TEXT} {when} BEGIN {body}; END")
+    return made
+
+
+def sqlite_forget(table: str) -> list[str]:
+    """Return the statements that take `table` and its triggers away, where they are there."""
+    return [*sqlite_forget_triggers(table), f"DROP TABLE IF EXISTS {table}"]
+
+
+def sqlite_forget_triggers(table: str) -> list[str]:
+    """Return the statements that take away what keeps `table` up to date."""
+    return [f"DROP TRIGGER IF EXISTS {table}_{name}" for name, *_ in _TRIGGERS]
+
+
+def sqlite_copy(table: str, first: int, last: int) -> str:
+    """Return the statement that indexes the texts from one key to another, both included."""
+    columns = ", ".join(_INDEXED)
+    return (
+        f"INSERT INTO {table}(rowid, {columns}) SELECT id, {columns} FROM {_TEXT} "  # noqa: S608
+        f"WHERE id BETWEEN {first:d} AND {last:d} ORDER BY id"
+    )
+
+
+# -- PostgreSQL --------------------------------------------------------------------------------
+
+# PostgreSQL's parser keeps addresses, hosts, paths, versions and numbers whole and drops tags.
+# Punctuation is taken out before, and accents too, so that both databases find the same words.
+# Plain ASCII has no accents to look for, which saves time.
+_WORDS = r"""
+    CREATE FUNCTION wagtail_mailarchive_words(given text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT CASE WHEN octet_length(given) = char_length(given)
+        THEN regexp_replace(given, '[!-/:-@[-`{-~]+', ' ', 'g')
+        ELSE normalize(
+            regexp_replace(
+                regexp_replace(normalize(given, NFD), '[\u0300-\u036f]+', '', 'g'),
+                '[!-/:-@[-`{-~]+', ' ', 'g'
+            ), NFC
+        ) END
+    $$
+"""
+# A tsvector holds at most 1 MiB: a word of four-byte characters takes four times its length, and
+# its places two bytes each.
+_CUT = """
+    CREATE FUNCTION wagtail_mailarchive_cut(given text, most integer) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT CASE WHEN octet_length(left(given, most)) > most * 2
+        THEN left(given, most / 2) ELSE left(given, most) END
+    $$
+"""
+# What is asked for first stands first: beyond 16,383 words PostgreSQL counts no places.
+_VECTOR = """
+    CREATE FUNCTION wagtail_mailarchive_vector(
+        language regconfig, scope text, marks text, subject text, people text, files text,
+        cjk text, body text, attached text
+    ) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT array_to_tsvector(
+            string_to_array('in ' || scope || '|in ' || replace(marks, ' ', '|in '), '|')
+        )
+        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(subject, 10000))), 'A')
+        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(people, 20000))), 'B')
+        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(files, 10000))), 'C')
+        || to_tsvector('simple', cjk)
+        || to_tsvector(
+            language, wagtail_mailarchive_words(wagtail_mailarchive_cut(body, 150000))
+        )
+        || to_tsvector(
+            language, wagtail_mailarchive_words(wagtail_mailarchive_cut(attached, 60000))
+        )
+    $$
+"""
+_LANGUAGE = """
+    CREATE FUNCTION wagtail_mailarchive_language() RETURNS regconfig
+    LANGUAGE sql STABLE AS $$
+        SELECT coalesce(
+            (SELECT coalesce(nullif(building, ''), language)
+             FROM wagtail_mailarchive_searchindex LIMIT 1), 'simple'
+        )::regconfig
+    $$
+"""
+_INDEX = """
+    CREATE FUNCTION wagtail_mailarchive_index() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.search_vector := wagtail_mailarchive_vector(
+            wagtail_mailarchive_language(), NEW.scope, NEW.marks, NEW.subject, NEW.people,
+            NEW.files, NEW.cjk, NEW.body, NEW.attached
+        );
+        RETURN NEW;
+    END $$
+"""
+_TRIGGER = f"""
+    CREATE TRIGGER wagtail_mailarchive_index
+    BEFORE INSERT OR UPDATE OF scope, marks, subject, people, files, cjk, body, attached
+    ON {_TEXT} FOR EACH ROW EXECUTE FUNCTION wagtail_mailarchive_index()
+"""
+# Left to itself the planner reads all vectors one after the other where it expects many hits, and
+# does not know what that costs. "+ 0" keeps it from other indexes than that of words.
+_PLAN = "SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off"
+_TAKES = """
+    lowest bigint, highest bigint, folders bigint[], larger bigint, hidden bigint[]
+"""
+_WHERE = """
+    search_vector @@ question
+    AND id + 0 BETWEEN lowest AND highest
+    AND (folders IS NULL OR folder_id + 0 = ANY(folders))
+    AND size > larger
+    AND (cardinality(hidden) = 0 OR NOT (message_id + 0 = ANY(hidden)))
+"""
+_HITS = f"""
+    CREATE FUNCTION wagtail_mailarchive_hits(question tsquery, {_TAKES}, most integer)
+    RETURNS TABLE (
+        id bigint, folder_id bigint, sender varchar, list_id varchar, has_attachment boolean
+    ) LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
+        SELECT id, folder_id, sender, list_id, has_attachment FROM {_TEXT}
+        WHERE {_WHERE} LIMIT most
+    $$
+"""  # noqa: S608 (nothing in it is anybody's input)
+_BEST = f"""
+    CREATE FUNCTION wagtail_mailarchive_best(question tsquery, words tsquery, {_TAKES})
+    RETURNS TABLE (id bigint, score real) LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
+        SELECT id, -ts_rank(search_vector, words, 1) FROM {_TEXT} WHERE {_WHERE}
+    $$
+"""  # noqa: S608
+_POSTGRESQL = (
+    _WORDS,
+    _CUT,
+    _VECTOR,
+    _LANGUAGE,
+    _INDEX,
+    f"ALTER TABLE {_TEXT} ADD COLUMN search_vector tsvector",
+    _TRIGGER,
+    f"UPDATE {_TEXT} SET scope = scope",  # noqa: S608 (nothing here is anybody's input)
+    f"CREATE INDEX {TABLE} ON {_TEXT} USING gin (search_vector)",
+    _HITS,
+    _BEST,
+)
+_POSTGRESQL_FORGET = (
+    f"DROP TRIGGER wagtail_mailarchive_index ON {_TEXT}",
+    f"DROP INDEX {TABLE}",
+    f"ALTER TABLE {_TEXT} DROP COLUMN search_vector",
+    "DROP FUNCTION wagtail_mailarchive_best, wagtail_mailarchive_hits",
+    "DROP FUNCTION wagtail_mailarchive_index, wagtail_mailarchive_language",
+    "DROP FUNCTION wagtail_mailarchive_vector, wagtail_mailarchive_cut, wagtail_mailarchive_words",
+)
+
+
+def postgresql_refresh(first: int, last: int) -> str:
+    """Return the statement that makes the vectors from one key to another anew."""
+    return f"UPDATE {_TEXT} SET scope = scope WHERE id BETWEEN {first:d} AND {last:d}"  # noqa: S608
+
+
+def create(connection: BaseDatabaseWrapper, language: str) -> None:
+    """Make the index over all texts there are."""
+    if connection.vendor == "sqlite":
+        rebuild = f"INSERT INTO {TABLE}({TABLE}) VALUES ('rebuild')"  # noqa: S608
+        execute(
+            connection, *sqlite_table(TABLE, language), rebuild, *sqlite_triggers(TABLE), _FACTS
+        )
+    elif connection.vendor == "postgresql":
+        execute(connection, *_POSTGRESQL)
+
+
+def drop(connection: BaseDatabaseWrapper) -> None:
+    """Take the index away."""
+    if connection.vendor == "sqlite":
+        execute(connection, *sqlite_forget(TABLE), "DROP INDEX wagtail_mailarchive_facts")
+    elif connection.vendor == "postgresql":
+        execute(connection, *_POSTGRESQL_FORGET)
+
+
+def execute(connection: BaseDatabaseWrapper, *statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -1,0 +1,154 @@
+"""How many hits there are, and by what they can be narrowed down: year, sender, list, folder."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from ..archive.search.question import MOST_COUNTED, Fact
+from ..models import EmailFolderPage, EmailMessagePage, MessageText
+from ..models.message_text import SEQUENCE_BITS
+
+_MOST_VALUES = 8
+_SPECIAL = frozenset('" ()')
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value by which hits can be narrowed down.
+
+    Attributes:
+        messages: how many, as shown: "17", or "17+" where not all hits were counted.
+    """
+
+    label: str
+    messages: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    title: str
+    choices: list[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is told of all hits.
+
+    Attributes:
+        total: as shown: "17", or "10,000+".
+        number: for the plural.
+    """
+
+    total: str = "0"
+    number: int = 0
+    facets: list[Facet] = field(default_factory=list)
+
+
+def counts(
+    facts: Sequence[Fact],
+    zone: tzinfo,
+    folders: Sequence[EmailFolderPage],
+    address_with: Callable[[str], str],
+    folder_address: Callable[[EmailFolderPage], str],
+) -> Counts:
+    """Return what is shown of `facts`, of which there is one more than are counted, at most.
+
+    Args:
+        folders: where was searched; more than one can be told apart.
+        address_with: gives the address of the same search with something more in it.
+        folder_address: gives that of the same search in one folder.
+    """
+    more = len(facts) > MOST_COUNTED
+    facts = facts[:MOST_COUNTED]
+    plus = "+" if more else ""
+
+    def shown(number: int) -> str:
+        return f"{number_format(number, force_grouping=True)}{plus}"
+
+    found: list[Facet] = []
+
+    def add(title: str, values: list[tuple[str, int, str]]) -> None:
+        if len(values) > 1 or (values and values[0][1] < len(facts)):
+            kept = [Value(label, shown(number), address) for label, number, address in values]
+            found.append(Facet(title, kept))
+
+    add(
+        _("Year"),
+        [
+            (str(year), number, address_with(f"after:{year} before:{year + 1}"))
+            for year, number in sorted(_years(facts, zone).items(), reverse=True)
+        ],
+    )
+    if len(folders) > 1:
+        by_folder = Counter(each.folder_id for each in facts)
+        by_id = {folder.pk: folder for folder in folders}
+        add(
+            _("Folder"),
+            [
+                (by_id[key].title, number, folder_address(by_id[key]))
+                for key, number in by_folder.most_common(_MOST_VALUES)
+                if key in by_id
+            ],
+        )
+    senders = Counter(each.sender for each in facts if each.sender).most_common(_MOST_VALUES)
+    names = _names(facts, [sender for sender, _number in senders])
+    add(
+        _("Sender"),
+        [
+            (names.get(sender) or sender, number, address_with(f"from:{_quoted(sender)}"))
+            for sender, number in senders
+        ],
+    )
+    lists = Counter(each.list_id for each in facts if each.list_id).most_common(_MOST_VALUES)
+    add(
+        _("List"),
+        [(name, number, address_with(f"list:{_quoted(name)}")) for name, number in lists],
+    )
+    attached = sum(each.has_attachment for each in facts)
+    if attached:
+        add(_("Attachment"), [(_("With attachment"), attached, address_with("has:attachment"))])
+    return Counts(shown(len(facts)), len(facts), found)
+
+
+def _years(facts: Sequence[Fact], zone: tzinfo) -> dict[int, int]:
+    """Count by year in `zone`: each year's beginning is looked for among the sorted keys."""
+    if not facts:
+        return {}
+    keys = sorted(each.id for each in facts)
+    year = datetime.fromtimestamp(keys[0] >> SEQUENCE_BITS, UTC).astimezone(zone).year
+    found: dict[int, int] = {}
+    begin = 0
+    while begin < len(keys):
+        following = int(datetime(year + 1, 1, 1, tzinfo=zone).timestamp()) << SEQUENCE_BITS
+        end = bisect_right(keys, following - 1)
+        if end > begin:
+            found[year] = end - begin
+        begin, year = end, year + 1
+    return found
+
+
+def _names(facts: Sequence[Fact], senders: Sequence[str]) -> dict[str, str]:
+    """Return what the senders call themselves, by the newest of their messages found."""
+    newest: dict[str, int] = {}
+    wanted = set(senders)
+    for each in facts:
+        if each.sender in wanted:
+            newest[each.sender] = max(each.id, newest.get(each.sender, each.id))
+    texts = MessageText.objects.filter(pk__in=newest.values()).values("message")
+    messages = EmailMessagePage.objects.filter(pk__in=texts)
+    return {
+        address.lower(): name
+        for address, name in messages.values_list("sender_address", "sender_name")
+    }
+
+
+def _quoted(text: str) -> str:
+    return f'"{text.replace(chr(34), " ")}"' if _SPECIAL & set(text) else text

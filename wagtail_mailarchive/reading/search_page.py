@@ -1,0 +1,137 @@
+"""What was found: in one folder, or in every folder that the reader may read."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+
+from ..archive.search import Query, Question, backend, parse
+from ..archive.search.query import MAX_TEXT
+from ..archive.search.question import MOST_COUNTED
+from ..archive.search.snippets import Highlighter
+from ..conf import archive_settings
+from ..models import EmailFolderPage
+from .addresses import page_address
+from .listing import BadAddress
+from .saved_searches import saved_searches
+from .search_facets import Counts, counts
+from .search_folders import Readable, hidden_messages, named, readable_folders
+from .search_hits import Hits, find_hits
+from .zones import reader_zone
+
+TEMPLATE = "wagtail_mailarchive/search_page.html"
+
+
+def search_folder(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
+    """Show what was found in one folder (`?q=`), which is being served."""
+    address = page_address(page, request)
+    zone = reader_zone(request)
+    query = parse(request.GET.get("q", ""), zone)
+    if query.folders:
+        query.folders.clear()
+        query.notes.append(_("in: is left out, since this searches one folder."))
+    folders = Readable([page], is_everything=False)
+    context = {**page.get_context(request), "address": address, "folder": page}
+    return _show(request, query, zone, folders, {page.pk: (page, address)}, address, context)
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Show what was found in every folder that the reader may read, or only the box."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    zone = reader_zone(request)
+    query = parse(request.GET.get("q", ""), zone)
+    folders = named(readable_folders(request), query)
+    # A folder without an address of its own is on no site; nobody could go there.
+    addresses = {
+        folder.pk: (folder, found)
+        for folder in folders.folders
+        if (found := folder.get_url(request))
+    }
+    shown = [folder for folder, _address in addresses.values()]
+    is_everything = folders.is_everything and len(shown) == len(folders.folders)
+    address = reverse("wagtail_mailarchive:search")
+    context = {"address": address, "folder": None}
+    readable = Readable(shown, is_everything)
+    return _show(request, query, zone, readable, addresses, address, context)
+
+
+def _show(
+    request: HttpRequest,
+    query: Query,
+    zone: tzinfo,
+    folders: Readable,
+    addresses: dict[int, tuple[EmailFolderPage, str]],
+    address: str,
+    context: dict[str, Any],
+) -> HttpResponse:
+    order = request.GET.get("order", "")
+    by_relevance = order == "relevance"
+    behind = request.GET.get("behind" if by_relevance else "before", "")
+    terms = list(query.terms())
+    stems = archive_settings().SEARCH_LANGUAGE != "simple"
+
+    def address_with(more: str = "", *, base: str = address, **given: str) -> str:
+        text = f"{query.text} {more}".strip()
+        values = {"q": text, "order": order if by_relevance else "", **given}
+        return f"{base}?{urlencode({name: value for name, value in values.items() if value})}"
+
+    found, told = Hits([]), Counts()
+    if not query.is_empty and folders.folders:
+        question = Question.of(
+            query,
+            folders.ids,
+            is_everywhere=folders.is_everything,
+            hidden=hidden_messages(folders.ids, request),
+        )
+        try:
+            found = find_hits(
+                question,
+                request,
+                addresses,
+                Highlighter(terms, stems=stems),
+                by_relevance=by_relevance,
+                behind=behind,
+            )
+        except BadAddress as error:
+            raise Http404 from error
+        facts = backend().facts(question, limit=MOST_COUNTED + 1)
+        told = counts(
+            facts,
+            zone,
+            folders.folders,
+            address_with,
+            lambda folder: address_with(base=addresses[folder.pk][1]),
+        )
+    further = {"behind" if by_relevance else "before": found.further}
+    whole = {
+        **context,
+        "base_template": archive_settings().BASE_TEMPLATE,
+        "query": query.text,
+        "max_query": MAX_TEXT,
+        "notes": query.notes,
+        "hits": found.hits,
+        "counts": told,
+        "is_first": not behind,
+        "by_relevance": by_relevance,
+        "by_date_address": address_with(order=""),
+        "by_relevance_address": address_with(order="relevance"),
+        "first_address": address_with(),
+        "further_address": address_with(**further) if found.further else "",
+        "everywhere_address": address_with(base=reverse("wagtail_mailarchive:search")),
+        "saved": saved_searches(request),
+    }
+    response = TemplateResponse(request, TEMPLATE, whole)
+    with timezone.override(zone):
+        response.render()
+    # Hits, counts and dates depend on the reader.
+    patch_cache_control(response, private=True)
+    return response
