@@ -121,6 +121,25 @@ def read(original: Original, start: int = 0, length: int | None = None) -> bytes
     return data
 
 
+@dataclass(frozen=True, slots=True)
+class OriginalRange:
+    """Bytes of an original that are read piece by piece; a `mime.decode.Range`.
+
+    Errors as for `read`.
+    """
+
+    original: Original
+    start: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> bytes:
+        begin, end, _ = part.indices(self.length)
+        return read(self.original, self.start + begin, max(0, end - begin))
+
+
 def stream(original: Original) -> Iterator[bytes]:
     """Yield the whole of `original` in pieces of at most 1 MiB; errors as for `read`."""
     for start in range(0, original.size, CHUNK_SIZE):

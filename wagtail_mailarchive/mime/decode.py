@@ -9,12 +9,22 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
 from . import limits
 from .charset import decode
 from .message import Part
 
 Buffer = bytes | memoryview
+
+
+class Range(Protocol):
+    """Bytes that need not be in memory: they are asked for piece by piece."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
@@ -38,23 +48,24 @@ def decode_body(encoded: Buffer, encoding: str) -> bytes:
     return b"".join(decoded_chunks(encoded, encoding, set()))
 
 
-def decoded_chunks(encoded: Buffer, encoding: str, defects: set[str]) -> Iterator[bytes]:
+def decoded_chunks(encoded: Buffer | Range, encoding: str, defects: set[str]) -> Iterator[bytes]:
     """Yield the content of a body in pieces of about a mebibyte, naming what was wrong."""
     if encoding == "base64":
         return _base64(encoded, defects)
     if encoding == "quoted-printable":
         return _quoted_printable(encoded)
     if encoding == "x-uuencode":
-        return _uuencoded(encoded, defects)
+        whole = encoded if isinstance(encoded, bytes | memoryview) else encoded[: len(encoded)]
+        return _uuencoded(whole, defects)
     return _pieces(encoded)
 
 
-def _pieces(data: Buffer) -> Iterator[bytes]:
+def _pieces(data: Buffer | Range) -> Iterator[bytes]:
     for start in range(0, len(data), limits.CHUNK_BYTES):
         yield bytes(data[start : start + limits.CHUNK_BYTES])
 
 
-def _base64(encoded: Buffer, defects: set[str]) -> Iterator[bytes]:
+def _base64(encoded: Buffer | Range, defects: set[str]) -> Iterator[bytes]:
     """RFC 2045 section 6.8, with junk skipped and padding missing."""
     in_one_piece = len(encoded) <= limits.CHUNK_BYTES
     rest = b""
@@ -85,7 +96,7 @@ def _quads(letters: bytes, defects: set[str]) -> bytes:
     return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
 
 
-def _quoted_printable(encoded: Buffer) -> Iterator[bytes]:
+def _quoted_printable(encoded: Buffer | Range) -> Iterator[bytes]:
     start = 0
     while start < len(encoded):
         piece = bytes(encoded[start : start + limits.CHUNK_BYTES])

@@ -39,7 +39,7 @@ _TYPES = frozenset(
         "text/plain",
     }
 )
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -61,7 +61,7 @@ def attachment(page: EmailMessagePage, request: HttpRequest, position: int) -> H
     try:
         encoded = originals.read(page.original, found.start, found.length)
     except StorageError:
-        return _not_now(page)
+        return not_now(page)
     kind = found.content_type if found.content_type in _TYPES else "application/octet-stream"
     chunks = decoded_chunks(encoded, found.encoding, set())
     return _download(chunks, kind, download_name(found), found.size)
@@ -73,7 +73,7 @@ def original(page: EmailMessagePage, request: HttpRequest) -> HttpResponseBase:
         # So that a failing store is told of; once the answer has begun it can only break off.
         originals.read(page.original, 0, 1)
     except StorageError:
-        return _not_now(page)
+        return not_now(page)
     chunks = originals.stream(page.original)
     return _download(chunks, "message/rfc822", f"{page.slug}.eml", page.original.size)
 
@@ -89,13 +89,14 @@ def download_name(found: Attachment) -> str:
 def _download(chunks: Iterator[bytes], kind: str, name: str, size: int) -> StreamingHttpResponse:
     disposition = content_disposition_header(as_attachment=True, filename=name) or "attachment"
     response = StreamingHttpResponse(
-        chunks, headers={**_HEADERS, "Content-Disposition": disposition, "Content-Length": size}
+        chunks, headers={**HEADERS, "Content-Disposition": disposition, "Content-Length": size}
     )
     response.headers["Content-Type"] = kind
     return response
 
 
-def _not_now(page: EmailMessagePage) -> HttpResponse:
+def not_now(page: EmailMessagePage) -> HttpResponse:
+    """Say that the original of a message cannot be read."""
     logger.exception("The original of message %s cannot be read.", page.pk)
     sentence = gettext("The stored message cannot be read at the moment. Please try again later.")
     return HttpResponse(sentence, status=503, content_type="text/plain; charset=utf-8")

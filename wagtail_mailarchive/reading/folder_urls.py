@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from . import folder_page
+from . import attachment_page, folder_page
 
 urlpatterns = [
     path("", folder_page.show, name="show"),
+    path("attachments/", attachment_page.show, name="attachments"),
     path("fetch/", folder_page.fetch, name="fetch"),
 ]

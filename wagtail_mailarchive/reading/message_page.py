@@ -9,10 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.utils.translation import gettext
 
 from ..mime.message import Address
-from ..models import Attachment, EmailMessagePage, MessageText
+from ..models import EmailMessagePage, MessageText
 from . import remote_images
 from .addresses import page_address, route_address
-from .downloads import download_name
+from .attachments import rows_of, zip_address
 from .frame_height import frame_height
 from .html_body import HtmlBody, Problem, html_body
 from .html_document import FRAME_SANDBOX, document, frame_headers
@@ -32,17 +32,6 @@ class AddressLine:
     label: str
     shown: list[Address]
     rest: list[Address]
-
-
-@dataclass(frozen=True, slots=True)
-class AttachmentRow:
-    """One attachment as listed."""
-
-    name: str
-    content_type: str
-    size: int
-    is_inline: bool
-    address: str
 
 
 def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
@@ -77,7 +66,8 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "frame_address": frame_address,
             "frame_height": frame_height(html.unfolded) if html is not None else "",
             "text": None if shows_html else text_as_html(_text(page)),
-            "attachments": [_attachment_row(page, request, each) for each in attachments],
+            "attachments": rows_of(page, request, attachments),
+            "zip_address": zip_address(page, request),
             "original_address": route_address(page, request, "original"),
         },
         zone,
@@ -148,15 +138,3 @@ def _problem(html: HtmlBody | None) -> str:
             )
         case None:
             return ""
-
-
-def _attachment_row(
-    page: EmailMessagePage, request: HttpRequest, found: Attachment
-) -> AttachmentRow:
-    return AttachmentRow(
-        name=download_name(found),
-        content_type=found.content_type,
-        size=found.size,
-        is_inline=bool(found.content_id) and found.disposition != "attachment",
-        address=route_address(page, request, "attachment", found.position),
-    )

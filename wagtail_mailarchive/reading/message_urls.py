@@ -6,11 +6,14 @@ page addresses do not match one.
 
 from django.urls import path
 
-from . import downloads, message_page
+from . import attachment_views, attachment_zip, downloads, message_page
 
 urlpatterns = [
     path("", message_page.show, name="show"),
     path("body/", message_page.body, name="body"),
     path("attachment/<int:position>/", downloads.attachment, name="attachment"),
+    path("attachment/<int:position>/picture/", attachment_views.picture, name="picture"),
+    path("attachment/<int:position>/view/", attachment_views.view, name="view"),
+    path("attachments/zip/", attachment_zip.download, name="attachments_zip"),
     path("original/", downloads.original, name="original"),
 ]
