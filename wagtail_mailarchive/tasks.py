@@ -68,6 +68,7 @@ def fetch(run_id: int) -> str:
         schedule.enqueue(FetchRun.objects.get(pk=run_id))
     else:
         upkeep_requests.request_contents()
+        upkeep_requests.request_dkim()
     return verdict.value
 
 

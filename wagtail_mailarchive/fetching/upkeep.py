@@ -19,13 +19,15 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from ..archive import contents, problems, verify
+from ..archive import contents, dkim, problems, verify
 from ..archive.again import retry_entries
+from ..archive.dkim_keys import Remembering
 from ..archive.reprocessing import reprocess
 from ..archive.verify import Step
 from ..exceptions import MailArchiveError, TooManyProblems, UnexpectedUpkeepError
 from ..mime import VERSION
 from ..mime.contents.process import ContentProcess
+from ..mime.dkim.process import DkimProcess
 from ..mime.process import ParserProcess
 from ..models import (
     EmailMessagePage,
@@ -49,6 +51,8 @@ _TOGETHER = 200
 # Attachments in one batch, and seconds after which it ends earlier: one alone may take twenty.
 _ATTACHMENTS = 32
 _ATTACHMENT_SECONDS = 10.0
+# Messages in one batch: the DNS may take five seconds for each key.
+_SIGNED = 40
 
 
 class Verdict(Enum):
@@ -210,6 +214,8 @@ def _total(run: UpkeepRun) -> int:
         return to_reprocess(run.folder_id, is_complete=run.is_complete).count()
     if run.kind == UpkeepKind.RETRY:
         return to_retry(run.folder_id).count()
+    if run.kind == UpkeepKind.DKIM:
+        return int(EmailMessagePage.objects.filter(pk__gt=run.position).count())
     if run.kind == UpkeepKind.CONTENTS:
         return contents.to_read(is_complete=run.is_complete).count()
     return run.total
@@ -297,11 +303,26 @@ def _contents(held: _Held) -> None:
             held.committed()
 
 
-def _portions(held: _Held, rows: QuerySet[Any], name: str) -> Iterator[tuple[int, list[int]]]:
+def _dkim(held: _Held) -> None:
+    look_up = Remembering()
+    with DkimProcess() as process:
+        messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
+        for position, keys in _portions(held, messages, "pk", _SIGNED):
+            found = dkim.check(list(dkim.to_check(keys)), process, look_up)
+            with transaction.atomic():
+                bad = sum(each.is_problem for each in found)
+                held.advance(position, done=len(keys), problems=bad)
+                dkim.write(found)
+            held.committed()
+
+
+def _portions(
+    held: _Held, rows: QuerySet[Any], name: str, together: int = _TOGETHER
+) -> Iterator[tuple[int, list[int]]]:
     """Yield (position after them, keys) of `rows`, in the order of the column `name`."""
     while True:
         left = rows.filter(**{f"{name}__gt": held.run.position}).order_by(name)
-        found = list(left.values_list(name, "pk")[:_TOGETHER])
+        found = list(left.values_list(name, "pk")[:together])
         if not found:
             return
         yield found[-1][0], [pk for _, pk in found]
@@ -313,4 +334,5 @@ _WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
     UpkeepKind.REPROCESS: _reprocess,
     UpkeepKind.RETRY: _retry,
     UpkeepKind.CONTENTS: _contents,
+    UpkeepKind.DKIM: _dkim,
 }

@@ -87,6 +87,8 @@ def _done(run: UpkeepRun) -> str:
         return told % numbers
     if run.kind == UpkeepKind.CONTENTS:
         return _attachments_read(run.done, run.problems) % numbers
+    if run.kind == UpkeepKind.DKIM:
+        return _signatures_checked(run.done, run.problems) % numbers
     read = ngettext(
         "Done: %(number)s message read again.",
         "Done: %(number)s messages read again.",
@@ -115,6 +117,20 @@ def _attachments_read(done: int, problems: int) -> str:
     if not problems:
         return told
     left = ngettext("%(problems)s could not be read.", "%(problems)s could not be read.", problems)
+    return f"{told} {left}"
+
+
+def _signatures_checked(done: int, problems: int) -> str:
+    told = ngettext(
+        "Done: %(number)s message looked at.", "Done: %(number)s messages looked at.", done
+    )
+    if not problems:
+        return told
+    left = ngettext(
+        "%(problems)s signature could not be checked.",
+        "%(problems)s signatures could not be checked.",
+        problems,
+    )
     return f"{told} {left}"
 
 

@@ -11,9 +11,16 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from ..archive import contents
+from ..archive import contents, dkim_keys
 from ..conf import archive_settings
-from ..models import EmailFolderPage, Original, UpkeepKind, UpkeepRun, UpkeepStatus
+from ..models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    Original,
+    UpkeepKind,
+    UpkeepRun,
+    UpkeepStatus,
+)
 from ..models.site_settings import effective_settings, is_on
 from ..models.upkeep import UNDER_WAY
 from .upkeep import STALE
@@ -92,6 +99,7 @@ def dispatch() -> None:
     _requeue_stale()
     _request_sample()
     request_contents()
+    request_dkim()
     UpkeepRun.objects.filter(queued_at__lt=timezone.now() - _KEPT).exclude(
         status__in=UNDER_WAY
     ).delete()
@@ -109,6 +117,26 @@ def request_contents() -> None:
     by_itself.filter(status=UpkeepStatus.DONE).delete()
     run, is_new = open_run(UpkeepKind.CONTENTS, None)
     if is_new:
+        enqueue(run)
+
+
+def request_dkim() -> None:
+    """Have the worker check the signatures of mail that came since it last did so."""
+    if not (archive_settings().DKIM_LOOKUPS and dkim_keys.is_available() and is_on()):
+        return
+    by_itself = UpkeepRun.objects.filter(kind=UpkeepKind.DKIM)
+    ended = by_itself.filter(status__in=[UpkeepStatus.FAILED, UpkeepStatus.STOPPED])
+    if ended.filter(finished_at__gt=timezone.now() - _NOT_AGAIN_FOR).exists():
+        return
+    last = by_itself.order_by("-position").first()
+    looked_at = last.position if last else 0
+    if not EmailMessagePage.objects.filter(pk__gt=looked_at).exists():
+        return
+    run, is_new = open_run(UpkeepKind.DKIM, None)
+    if is_new:
+        UpkeepRun.objects.filter(pk=run.pk).update(position=looked_at)
+        # There is one after each fetch; the last of them is enough to see that it works.
+        by_itself.filter(status=UpkeepStatus.DONE).delete()
         enqueue(run)
 
 

@@ -11,10 +11,13 @@ UPKEEP = [
 ]
 VERDICTS = [
     ("pass", "valid"),
+    ("partial", "valid for the beginning of the message only"),
     ("fail", "not valid"),
+    ("expired", "had expired"),
     ("no_key", "cannot be checked, because its key is not published"),
     ("unreadable", "cannot be checked, because it is not written as it should be"),
-    ("no_answer", "could not be checked, because the name server did not answer"),
+    ("no_answer", "could not be checked, because no name server answered"),
+    ("unchecked", "was not checked, because that would take too much"),
 ]
 
 

@@ -10,10 +10,13 @@ class DkimVerdict(models.TextChoices):
     """Neutral words: a signature says who answers for a message, not that it is good."""
 
     PASS = "pass", _("valid")
+    PARTIAL = "partial", _("valid for the beginning of the message only")
     FAIL = "fail", _("not valid")
+    EXPIRED = "expired", _("had expired")
     NO_KEY = "no_key", _("cannot be checked, because its key is not published")
     UNREADABLE = "unreadable", _("cannot be checked, because it is not written as it should be")
-    NO_ANSWER = "no_answer", _("could not be checked, because the name server did not answer")
+    NO_ANSWER = "no_answer", _("could not be checked, because no name server answered")
+    UNCHECKED = "unchecked", _("was not checked, because that would take too much")
 
 
 class DkimSignature(models.Model):
