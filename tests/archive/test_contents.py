@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests import factories
 from tests.mime import documents
 from tests.reading import mail
-from wagtail_mailarchive.archive import contents, originals
+from wagtail_mailarchive.archive import attached_text, contents, originals
 from wagtail_mailarchive.exceptions import StorageError
 from wagtail_mailarchive.mime.contents import VERSION, limits, pdf
 from wagtail_mailarchive.mime.contents.process import ContentProcess
@@ -20,6 +21,7 @@ from wagtail_mailarchive.models import (
     AttachmentKind,
     ContentState,
     EmailFolderPage,
+    MessageText,
     OriginalChunk,
 )
 
@@ -39,7 +41,7 @@ def folder() -> EmailFolderPage:
 
 def read_all(process: ContentProcess) -> dict[str, AttachmentContent]:
     """Read what waits; return the contents by the names of their attachments."""
-    contents.write(contents.read(list(contents.to_read()), process, seconds=600))
+    contents.keep(contents.read(list(contents.to_read()), process, seconds=600), done=lambda: None)
     by_hash = {each.sha256: each for each in AttachmentContent.objects.all()}
     return {each.filename: by_hash[each.sha256] for each in Attachment.objects.all()}
 
@@ -159,3 +161,58 @@ def test_an_image_that_is_attached_is_not_inline(folder: EmailFolderPage) -> Non
     message.add_attachment(mail.PNG, "image", "png", filename="a.png", cid="<a@b>")
     factories.archive(folder, message.as_bytes())
     assert not Attachment.objects.get().is_inline
+
+
+# -- search ----------------------------------------------------------------------------------
+
+
+def attached_texts() -> list[str]:
+    return list(MessageText.objects.order_by("message_id").values_list("attached", flat=True))
+
+
+def test_messages_are_found_by_what_is_attached_to_them(
+    folder: EmailFolderPage, process: ContentProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attached_text, "TOGETHER", 2)
+    raw = mail.attached("a.txt", b"Attached words", "text/plain")
+    factories.archive(folder, *(raw.replace(b"See", b"See %d" % n) for n in range(5)))
+    read_all(process)
+    assert attached_texts() == ["Attached words"] * 5
+    # Who sends the same file once more need not wait until it is read.
+    factories.archive(folder, raw.replace(b"See", b"Once more"))
+    assert not contents.to_read().exists()
+    assert attached_texts() == ["Attached words"] * 6
+
+
+def test_all_attachments_of_a_message_are_one_text_in_their_order(
+    folder: EmailFolderPage, process: ContentProcess
+) -> None:
+    message = EmailMessage()
+    message.set_content("See\n")
+    for text in ("two", "one", "two"):
+        message.add_attachment(text)
+    factories.archive(folder, message.as_bytes())
+    read_all(process)
+    assert attached_texts() == ["two\n\none\n"]
+
+
+def test_a_message_archived_while_its_attachment_is_read_is_found_by_it(
+    folder: EmailFolderPage, process: ContentProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = mail.attached("a.txt", b"Attached words", "text/plain")
+    factories.archive(folder, raw)
+    found = contents.read(list(contents.to_read()), process, seconds=600)
+    factories.archive(folder, raw.replace(b"See", b"Meanwhile"))
+    contents.keep(found, done=lambda: None)
+    assert attached_texts() == ["Attached words"] * 2
+
+
+def test_text_that_a_later_version_finds_no_more_is_not_found(
+    folder: EmailFolderPage, process: ContentProcess
+) -> None:
+    factories.archive(folder, mail.attached("a.txt", b"Attached words", "text/plain"))
+    read_all(process)
+    (found,) = contents.read(list(contents.to_read(is_complete=True)), process, seconds=600)
+    found = replace(found, content=replace(found.content, text=""))
+    contents.keep([found], done=lambda: None)
+    assert attached_texts() == [""]

@@ -7,9 +7,11 @@ read once.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from ..exceptions import OriginalDamaged
@@ -17,14 +19,14 @@ from ..mime.contents import VERSION, limits, pdf
 from ..mime.contents.content import Content, State
 from ..mime.contents.process import Asked, ContentProcess
 from ..models import Attachment, AttachmentContent, ContentState
-from . import originals, rows
+from . import attached_text, originals, rows
 from .bulk_deletion import delete_rows
 
 # What is noted of an attachment that nobody can do anything about; the rest are problems.
 PROBLEMS = (ContentState.FAILED, ContentState.TOO_SLOW, ContentState.MISSING)
 
 _NEW = ("sha256", "state", "text", "picture", "width", "height", "read_by")
-_READ = ("id", "state", "text", "picture", "width", "height", "read_by")
+_READ = ("id", "text", "picture", "width", "height", "read_by")
 
 
 def await_reading(hashes: Iterable[str]) -> None:
@@ -64,12 +66,22 @@ def numbers() -> dict[ContentState, int]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is in the content of key `pk`; None if nothing has it attached any more."""
+    """What is in the content of key `pk`.
+
+    Attributes:
+        state: None if nothing has it attached any more.
+        had_text: whether an earlier reading found text.
+    """
 
     pk: int
     sha256: str
     state: ContentState | None
     content: Content = field(repr=False)
+    had_text: bool = False
+
+    @property
+    def changes_text(self) -> bool:
+        return bool(self.content.text) or self.had_text
 
     @property
     def is_problem(self) -> bool:
@@ -96,11 +108,52 @@ def read(
     return found
 
 
-def write(found: Sequence[Found]) -> None:
-    """Keep what was found, in the present transaction."""
-    forget_unused([each.sha256 for each in found if each.state is None])
+def keep(
+    found: Sequence[Found], *, fence: Callable[[], None] = lambda: None, done: Callable[[], None]
+) -> None:
+    """Keep what was found and have messages found by it, in some transactions.
+
+    Args:
+        fence: the first statement of each but the last; may raise to prevent the commit.
+        done: the first statement of the last, after which nothing of it is to be done again.
+    """
     kept = [each for each in found if each.state is not None]
-    rows.update(AttachmentContent, _READ, [_row(each) for each in kept])
+    with transaction.atomic():
+        fence()
+        rows.update(AttachmentContent, _READ, [_row(each) for each in kept])
+    indexed = {each.sha256: _index(each.sha256, fence) for each in kept if each.changes_text}
+    with transaction.atomic():
+        done()
+        forget_unused([each.sha256 for each in found if each.state is None])
+        # In the order of all who hold them, so that none waits for another.
+        ours = AttachmentContent.objects.filter(pk__in=[each.pk for each in kept])
+        list(ours.order_by("sha256").select_for_update().values_list("pk"))
+        for state, group in _by_state(kept).items():
+            AttachmentContent.objects.filter(pk__in=group).update(state=state)
+        # What came while the rest was indexed; whoever comes from now on finds the text itself.
+        for sha256, last in indexed.items():
+            while messages := attached_text.having(sha256, after=last):
+                attached_text.index(messages)
+                last = messages[-1]
+
+
+def _index(sha256: str, fence: Callable[[], None]) -> int:
+    """Index the messages that have a content, some at a time; return the last one's key."""
+    last = 0
+    while len(messages := attached_text.having(sha256, after=last)) == attached_text.TOGETHER:
+        with transaction.atomic():
+            fence()
+            attached_text.index(messages)
+        last = messages[-1]
+    return last
+
+
+def _by_state(found: Sequence[Found]) -> dict[ContentState, list[int]]:
+    states: defaultdict[ContentState, list[int]] = defaultdict(list)
+    for each in found:
+        if each.state is not None:
+            states[each.state].append(each.pk)
+    return states
 
 
 def _read(content: AttachmentContent, process: ContentProcess) -> Found:
@@ -126,14 +179,14 @@ def _read(content: AttachmentContent, process: ContentProcess) -> Found:
     if told.has_pages:
         [drawn] = process.read([Asked(encoded, attached.encoding, first_page=True)])
         told = Content(told.state, told.text, drawn.picture)
-    return Found(content.pk, content.sha256, ContentState(told.state.value), told)
+    state = ContentState(told.state.value)
+    return Found(content.pk, content.sha256, state, told, had_text=content.read_by > 0)
 
 
 def _row(found: Found) -> rows.Row:
     picture = found.content.picture
     return (
         found.pk,
-        (found.state or ContentState.FAILED).value,
         found.content.text,
         picture.data if picture else b"",
         picture.width if picture else 0,

@@ -12,7 +12,7 @@ from wagtail.models import Page
 
 from ..mime.message import ParsedMessage
 from ..models import Attachment, EmailMessagePage, MessageText
-from . import contents, month_counts, pages, records, rows, thread_division, threads
+from . import attached_text, contents, month_counts, pages, records, rows, thread_division, threads
 from .rows import Row
 from .search.texts import COLUMNS, text_row
 
@@ -67,11 +67,15 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
     moments = [each["sorted_at"] for each in values]
     attachments: list[Row] = []
     texts: list[list[Any]] = []
+    hashes = {part.sha256 for each in new for part in each.parsed.attachments}
+    contents.await_reading(hashes)
+    known = attached_text.known(hashes)
     for key, each, value in zip(keys, new, values, strict=True):
-        attachments += records.attachment_rows(key, value, each.parsed.attachments)
-        texts.append(text_row(key, value, each.parsed))
+        parts = each.parsed.attachments
+        attachments += records.attachment_rows(key, value, parts)
+        attached = attached_text.joined((part.sha256 for part in parts), known)
+        texts.append(text_row(key, value, each.parsed, attached))
     rows.insert(Attachment, records.ATTACHMENT, attachments)
-    contents.await_reading(part.sha256 for each in new for part in each.parsed.attachments)
     insert_texts(texts)
     month_counts.add(parent.pk, moments)
     thread_division.divide(parent.pk, divided)

@@ -22,6 +22,7 @@ from ..mime.process import ParserProcess
 from ..models import Attachment, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
 from . import (
+    attached_text,
     contents,
     messages,
     month_counts,
@@ -142,8 +143,8 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
             if new["title"] != stored[key]["title"]
         ],
     )
-    changed |= _write_attachments(values, parsed)
-    changed |= _write_texts(values, parsed)
+    attached = _write_attachments(values, parsed)
+    changed |= attached | _write_texts(values, parsed, attached_text.of_messages(attached))
     _write_threads(folder_id, stored, values)
     moved = [key for key in values if values[key]["sorted_at"] != stored[key]["sorted_at"]]
     if moved:
@@ -270,14 +271,21 @@ def _write_threads(
 
 
 def _write_texts(
-    values: Mapping[int, Mapping[str, Any]], parsed: Mapping[int, ParsedMessage]
+    values: Mapping[int, Mapping[str, Any]],
+    parsed: Mapping[int, ParsedMessage],
+    attached: Mapping[int, str],
 ) -> set[int]:
+    """Bring the texts up to date; return the messages where that changed anything.
+
+    Args:
+        attached: the text inside attachments, where those have changed.
+    """
     found = MessageText.objects.filter(message__in=values)
     before = {row[1]: list(row) for row in found.values_list(*COLUMNS)}
     after = []
     for key, new in values.items():
         old = before.get(key)
-        row = text_row(key, new, parsed[key], old[ATTACHED] if old else "")
+        row = text_row(key, new, parsed[key], attached.get(key, old[ATTACHED] if old else ""))
         if old is not None and old[0] >> SEQUENCE_BITS == row[0] >> SEQUENCE_BITS:
             row[0] = old[0]
         if row != old:

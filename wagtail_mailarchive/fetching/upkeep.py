@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -292,14 +293,13 @@ def _contents(held: _Held) -> None:
     with ContentProcess() as process:
         while True:
             left = contents.to_read(is_complete=run.is_complete).filter(pk__gt=run.position)
-            batch = list(left.only("sha256")[:_ATTACHMENTS])
+            batch = list(left.only("sha256", "read_by")[:_ATTACHMENTS])
             if not batch:
                 return
             found = contents.read(batch, process, seconds=_ATTACHMENT_SECONDS)
-            with transaction.atomic():
-                bad = sum(each.is_problem for each in found)
-                held.advance(found[-1].pk, done=len(found), problems=bad)
-                contents.write(found)
+            bad = sum(each.is_problem for each in found)
+            step = partial(held.advance, found[-1].pk, done=len(found), problems=bad)
+            contents.keep(found, fence=held.renew, done=step)
             held.committed()
 
 
