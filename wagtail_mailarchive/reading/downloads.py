@@ -80,10 +80,15 @@ def original(page: EmailMessagePage, request: HttpRequest) -> HttpResponseBase:
 
 def download_name(found: Attachment) -> str:
     """Return a name to save an attachment under: the sender's, made harmless, or one of ours."""
-    name = _NOT_IN_NAMES.sub("_", found.filename).strip(" .")
+    name = harmless_name(found.filename)
     if name:
         return name
     return f"attachment-{found.position + 1}{mimetypes.guess_extension(found.content_type) or ''}"
+
+
+def harmless_name(name: str) -> str:
+    """Return `name` without what some system takes for a path, or what hides in it; may be ""."""
+    return _NOT_IN_NAMES.sub("_", name).strip(" .")
 
 
 def _download(chunks: Iterator[bytes], kind: str, name: str, size: int) -> StreamingHttpResponse:

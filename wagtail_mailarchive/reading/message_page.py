@@ -8,16 +8,21 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.translation import gettext
 
+from ..mime.details import Details, Trait
 from ..mime.message import Address
-from ..models import EmailMessagePage, MessageText
-from . import remote_images
+from ..models import DkimSignature, EmailMessagePage, MessageText
+from . import authenticity, remote_images, view_choice
 from .addresses import page_address, route_address
 from .attachments import rows_of, zip_address
+from .contained_files import containers
 from .frame_height import frame_height
 from .html_body import HtmlBody, Problem, html_body
 from .html_document import FRAME_SANDBOX, document, frame_headers
 from .inline_images import InlineImageAddresses
+from .invitation_cards import cards
+from .neighbours import neighbours
 from .pages import render_page
+from .reply_link import reply_link
 from .text_body import text_as_html
 from .zones import reader_zone
 
@@ -41,22 +46,37 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
     wish = remote_images.Wish(request, page) if request.method == "POST" else None
     zone = reader_zone(request)
     attachments = list(page.attachments.all())
+    details = Details.from_values(page.details)
     html = None
-    if page.has_html and request.GET.get("view") != "text":
+    # Who asks for images asks for HTML.
+    if page.has_html and (wish is not None or not view_choice.wants_text(request)):
         html = html_body(page, attachments, remote_images=wish is not None)
     shows_html = html is not None and html.problem is None
     frame_address = route_address(page, request, "body")
     if wish is not None:
         frame_address += "?" + urlencode({remote_images.PARAMETER: wish.signature})
+    address = page_address(page, request)
+    folder_address = page_address(page.folder, request)
     response = render_page(
         page,
         request,
         "wagtail_mailarchive/email_message_page.html",
         {
-            "address": page_address(page, request),
+            "address": address,
+            "permalink": page.get_full_url(request),
+            "html_address": _view(address, view_choice.HTML),
+            "text_address": _view(address, view_choice.TEXT),
+            "headers_address": route_address(page, request, "headers"),
+            "reply_address": reply_link(page),
+            "neighbours": neighbours(page, request, folder_address),
+            "reports": authenticity.reports(details.authentication),
+            "signatures": authenticity.checked(_signatures(page, details)),
+            "protections": authenticity.protections(details.traits),
+            "cards": cards(details.invitations, zone),
+            "containers": containers(page, request, details, attachments),
             "frame_sandbox": FRAME_SANDBOX,
             "folder": page.folder,
-            "folder_address": page_address(page.folder, request),
+            "folder_address": folder_address,
             "address_lines": _address_lines(page),
             "sorting": _sorting(page),
             "shows_html": shows_html,
@@ -72,6 +92,7 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         },
         zone,
     )
+    view_choice.remember(request, response)
     if wish is not None:
         wish.remember(request, response)
     return response
@@ -90,6 +111,16 @@ def body(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         document(html.fill(images.address), title=page.display_subject),
         headers=frame_headers([images.prefix], remote_images=wished),
     )
+
+
+def _view(address: str, view: str) -> str:
+    return f"{address}?{urlencode({view_choice.PARAMETER: view})}"
+
+
+def _signatures(page: EmailMessagePage, details: Details) -> list[DkimSignature]:
+    if Trait.DKIM_SIGNED not in details.traits:
+        return []
+    return list(DkimSignature.objects.filter(original=page.original_id))
 
 
 def _text(page: EmailMessagePage) -> str:

@@ -6,7 +6,14 @@ page addresses do not match one.
 
 from django.urls import path
 
-from . import attachment_views, attachment_zip, downloads, message_page
+from . import (
+    attachment_views,
+    attachment_zip,
+    contained_files,
+    downloads,
+    headers_page,
+    message_page,
+)
 
 urlpatterns = [
     path("", message_page.show, name="show"),
@@ -15,5 +22,11 @@ urlpatterns = [
     path("attachment/<int:position>/picture/", attachment_views.picture, name="picture"),
     path("attachment/<int:position>/view/", attachment_views.view, name="view"),
     path("attachments/zip/", attachment_zip.download, name="attachments_zip"),
+    path(
+        "attachment/<int:position>/inside/<int:number>/",
+        contained_files.contained_file,
+        name="contained",
+    ),
+    path("headers/", headers_page.headers, name="headers"),
     path("original/", downloads.original, name="original"),
 ]
