@@ -76,7 +76,7 @@ def test_a_signature_is_folded() -> None:
     ],
 )
 def test_an_address_that_reads_as_another_tells_its_host(text: str, place: str) -> None:
-    found = re.findall(r'<span class="mailarchive-place">([^<]*)<', text_as_html(text))
+    found = re.findall(r'<span class="mailarchive-place">leads to ([^<]*)<', text_as_html(text))
     assert found == ([place] if place else [])
 
 

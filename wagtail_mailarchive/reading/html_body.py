@@ -140,7 +140,7 @@ def _what_stands_for(mark: Mark) -> str:
         case Mark.END:
             return "</div></details>"
         case Mark.PLACE:
-            return f'<span class="{PLACE_CLASS}">'
+            return f'<span class="{PLACE_CLASS}">{escape(gettext("leads to"))} '
         case Mark.PLACE_END:
             return "</span>"
 

@@ -47,7 +47,7 @@ pre {{ white-space: pre-wrap; }}
 blockquote {{ margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start: 2px solid #bbb; }}
 .{FOLD_CLASS} {{ margin: 0.75em 0; }}
 .{FOLD_CLASS} > summary {{
-  display: table; padding: 2px 10px; border: 1px solid #767676; border-radius: 999px;
+  width: fit-content; padding: 2px 10px; border: 1px solid #767676; border-radius: 999px;
   background: #f4f4f4; color: #333; cursor: pointer;
   font: 13px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 }}

@@ -88,7 +88,8 @@ def _linked(text: str) -> str:
         )
         # A text that is the address itself lies only by a user name in front or by its letters.
         if ("@" in shown or not shown.isascii()) and (place := true_place(target, shown)):
-            pieces.append(f'<span class="mailarchive-place">{escape(place)}</span>')
+            words = f"{gettext('leads to')} {place}"
+            pieces.append(f'<span class="mailarchive-place">{escape(words)}</span>')
         end = found.start() + len(shown)
     pieces.append(escape(text[end:]))
     return "".join(pieces)
