@@ -15,6 +15,7 @@ from wagtail_mailarchive.mime.contents import limits, pdf, reader
 from wagtail_mailarchive.mime.contents.content import Content, State, read_answer
 
 from . import documents
+from .winmail import winmail
 
 UNKNOWN = "application/octet-stream"
 
@@ -36,6 +37,12 @@ def test_text_of_all_pages_of_a_pdf_is_read() -> None:
     found = reader.read(documents.pdf("First page", "Second page"), UNKNOWN, "x.bin")
     assert found.text == "First page\nSecond page"
     assert found.has_pages
+
+
+def test_a_pdf_behind_some_bytes_is_one_if_its_sender_says_so() -> None:
+    late = b"\r\n \n" + documents.pdf("A page")
+    assert text(late, "a.pdf") == "A page"
+    assert text(b"A text about %PDF-1.4", "a.txt") == "A text about %PDF-1.4"
 
 
 def test_a_docx_is_read_by_paragraphs_and_with_its_notes() -> None:
@@ -99,6 +106,12 @@ def test_a_message_is_read_with_what_is_attached_to_it_but_not_without_end() -> 
     for word in ("Depth 0", "Body 0", "x.pdf", "Page 0", "Depth 2", "Page 2"):
         assert word in said
     assert "Depth 3" not in said
+
+
+def test_what_is_inside_a_winmail_dat_is_read() -> None:
+    files = [("a.txt", b"Plain words", ""), ("B.PDF", documents.pdf("A page"), "Long name.pdf")]
+    said = text(winmail(*files), "winmail.dat", "application/ms-tnef")
+    assert said.splitlines() == ["a.txt", "Plain words", "Long name.pdf", "A page"]
 
 
 def test_text_is_cut() -> None:

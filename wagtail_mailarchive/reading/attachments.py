@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from ..models import Attachment, AttachmentContent, AttachmentKind, EmailMessagePage
+from ..models import Attachment, AttachmentContent, EmailMessagePage
 from .addresses import page_address, route_address
 from .attachment_listing import contents_of
 from .attachment_views import is_viewable
@@ -19,6 +19,7 @@ class AttachmentRow:
     """One attachment as listed.
 
     Attributes:
+        kind: of `AttachmentKind`.
         extension: in capitals, to stand where there is no picture; "" where the name has none.
         address: where it is downloaded.
         view_address: where the browser shows it; "" if it does not.
@@ -52,7 +53,7 @@ def attachment_row(
     return AttachmentRow(
         name=name,
         content_type=attachment.content_type,
-        kind=str(AttachmentKind(attachment.kind).label),
+        kind=attachment.kind,
         extension=_extension(name),
         size=attachment.size,
         is_inline=attachment.is_inline,

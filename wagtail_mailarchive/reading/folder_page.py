@@ -57,6 +57,7 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
             "parent": _shown_parent(page, request),
             "condition": condition_of_folder(page, request.user, is_empty=not months),
             "fetch_address": route_address(page, request, "fetch"),
+            "attachments_address": route_address(page, request, "attachments"),
             "max_query": MAX_TEXT,
             "everywhere_address": reverse("wagtail_mailarchive:search"),
             "month": month,

@@ -11,12 +11,20 @@ from . import limits
 from .content import Picture, State, Unreadable
 from .pictures import shrink
 
+_HEADER = b"%PDF-"
 _HEADER_WITHIN = 1024  # bytes; some programs write something in front
 _LIBRARY = "pypdfium2"
 
 
-def is_pdf(content: bytes) -> bool:
-    return b"%PDF-" in content[:_HEADER_WITHIN]
+def is_pdf(content: bytes, *, is_said: bool) -> bool:
+    """Whether it is a PDF.
+
+    Args:
+        is_said: whether its sender says so; then the header may stand further behind.
+    """
+    if content.startswith(_HEADER):
+        return True
+    return is_said and _HEADER in content[:_HEADER_WITHIN]
 
 
 def is_available() -> bool:

@@ -5,12 +5,15 @@ The bytes decide, then what the sender says: many a DOCX is sent as application/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..decode import content_text, decode_body
 from ..html_text import html_to_text
+from ..kinds import kind_of
 from ..message import ParsedMessage, Part
 from ..parser import parse
+from ..tnef import File as TnefFile
+from ..tnef import files as files_in_tnef
 from . import limits, office, pdf, pictures
 from .content import Content, State, Unreadable
 
@@ -25,6 +28,7 @@ _TEXTS = (
 _HTML = (frozenset({"text/html", "application/xhtml+xml"}), frozenset({"htm", "html", "xhtml"}))
 _MESSAGE = (frozenset({"message/rfc822", "message/global"}), frozenset({"eml"}))
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_TNEF = b"\x78\x9f\x3e\x22"  # as winmail.dat begins
 _RTF = b"{\\rtf"
 
 
@@ -40,7 +44,8 @@ def read(content: bytes, content_type: str, filename: str) -> Content:
         text = _text(content, content_type, filename, depth=0)
     except Unreadable as error:
         return Content(error.state)
-    return Content(State.READ, text[: limits.TEXT_CHARACTERS], has_pages=pdf.is_pdf(content))
+    has_pages = _is_pdf(content, content_type, filename)
+    return Content(State.READ, text[: limits.TEXT_CHARACTERS], has_pages=has_pages)
 
 
 def first_page(content: bytes) -> Content:
@@ -51,6 +56,10 @@ def first_page(content: bytes) -> Content:
         return Content(error.state)
 
 
+def _is_pdf(content: bytes, content_type: str, filename: str) -> bool:
+    return pdf.is_pdf(content, is_said=kind_of(content_type, filename) == "pdf")
+
+
 def _text(content: bytes, content_type: str, filename: str, *, depth: int) -> str:
     """Raises Unreadable."""
     extension = filename.rpartition(".")[2].lower() if "." in filename else ""
@@ -58,14 +67,16 @@ def _text(content: bytes, content_type: str, filename: str, *, depth: int) -> st
     def is_of(types: frozenset[str], extensions: frozenset[str]) -> bool:
         return content_type in types or extension in extensions
 
-    if pdf.is_pdf(content):
+    if _is_pdf(content, content_type, filename):
         return _tidy(pdf.text_of(content))
     if office.is_office(content):
         return _tidy(office.text_of(content))
-    if is_of(*_MESSAGE):
+    is_tnef = content.startswith(_TNEF)
+    if is_tnef or is_of(*_MESSAGE):
         if depth == limits.MESSAGE_DEPTH:
             raise Unreadable(State.UNSUPPORTED)
-        return "\n".join(_of_message(content, depth + 1))
+        within = _of_tnef if is_tnef else _of_message
+        return "\n".join(within(content, depth + 1))
     is_html = is_of(*_HTML)
     if not (is_html or content_type.startswith("text/") or is_of(*_TEXTS)):
         raise Unreadable(State.UNSUPPORTED)
@@ -91,21 +102,41 @@ def _of_message(content: bytes, depth: int) -> Iterator[str]:
     for person in (*message.from_, *message.to, *message.cc):
         yield f"{person.name} {person.address}".strip()
     yield message.text
+    parts = message.attachments[: limits.MESSAGE_PARTS]
+    yield from _of_files(
+        (
+            (part.filename, part.content_type, decode_body(_range(content, part), part.encoding))
+            for part in parts
+        ),
+        depth,
+    )
+
+
+def _of_tnef(content: bytes, depth: int) -> Iterator[str]:
+    """Yield what is in the files inside a winmail.dat."""
+    found = files_in_tnef(content)[: limits.MESSAGE_PARTS]
+    yield from _of_files(((file.filename, "", _range(content, file)) for file in found), depth)
+
+
+def _of_files(files: Iterable[tuple[str, str, bytes]], depth: int) -> Iterator[str]:
+    """Yield names and texts of (name, type, content)."""
     left = limits.TEXT_CHARACTERS
-    for part in message.attachments[: limits.MESSAGE_PARTS]:
-        yield part.filename
-        encoded = content[part.start : part.start + part.length]
-        inner = decode_body(encoded, part.encoding)
-        if pictures.is_image(inner):
+    for name, content_type, content in files:
+        yield name
+        if pictures.is_image(content):
             continue
         try:
-            text = _text(inner, part.content_type, part.filename, depth=depth)
+            text = _text(content, content_type, name, depth=depth)
         except Unreadable:
             continue
         yield text[:left]
         left -= len(text)
         if left <= 0:
             return
+
+
+def _range(content: bytes, part: Part | TnefFile) -> bytes:
+    return content[part.start : part.start + part.length]
 
 
 def _tidy(text: str) -> str:
