@@ -147,7 +147,6 @@ class Migration(migrations.Migration):
             name="sender_address",
             field=models.CharField(blank=True, max_length=320),
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
         migrations.AddIndex(
             model_name="attachment",
             index=models.Index(
@@ -189,5 +188,6 @@ class Migration(migrations.Migration):
             name="kind",
             field=models.CharField(choices=UPKEEP, max_length=10),
         ),
-        migrations.RunPython(migrations.RunPython.noop, forget, elidable=True),
+        # Last: PostgreSQL alters no table in the transaction that changed its rows.
+        migrations.RunPython(fill, forget, elidable=True),
     ]

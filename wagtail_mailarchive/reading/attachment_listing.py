@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from ..models import Attachment, AttachmentContent, AttachmentKind, EmailFolderPage
-from ..models.privacy import refused_restrictions
 from .listing import Cursor
+from .privacy import unlisted
 
 PAGE_SIZE = 48
 # Senders that are suggested, out of that many of the newest attachments.
@@ -92,23 +92,10 @@ def newest_first(
     return _listing(page[:PAGE_SIZE], newer=older_than is not None, older=len(page) > PAGE_SIZE)
 
 
-def kinds(folder: EmailFolderPage, request: HttpRequest) -> list[tuple[str, str]]:
-    """Return (value, word) of the kinds that the reader finds something of (one query)."""
-    there = {
-        kind: Exists(_chosen(folder, request, Choice(kind=kind)))
-        for kind in (*AttachmentKind.values, INLINE)
-    }
-    asked = EmailFolderPage.objects.filter(pk=folder.pk)
-    found = asked.annotate(**{f"has_{kind}": there[kind] for kind in there}).values(
-        *(f"has_{kind}" for kind in there)
-    )[0]
-    words = [*AttachmentKind.choices, (INLINE, word_of(INLINE))]
-    return [(kind, str(word)) for kind, word in words if found[f"has_{kind}"]]
-
-
-def word_of(kind: str) -> str:
-    """Return the word for a kind of attachments, `INLINE` too."""
-    return gettext("Images in the text") if kind == INLINE else str(AttachmentKind(kind).label)
+def kinds() -> list[tuple[str, str]]:
+    """Return (value, word) of what may be asked for; looking what is there would cost more."""
+    words = [*AttachmentKind.choices, (INLINE, gettext("Images in the text"))]
+    return [(kind, str(word)) for kind, word in words]
 
 
 def senders(folder: EmailFolderPage, request: HttpRequest) -> dict[str, str]:
@@ -124,11 +111,10 @@ def senders(folder: EmailFolderPage, request: HttpRequest) -> dict[str, str]:
 
 def _chosen(folder: EmailFolderPage, request: HttpRequest, choice: Choice) -> QuerySet[Attachment]:
     """Return what is chosen and attached to messages that the reader may see."""
-    hidden = refused_restrictions(request).values("page_id")
-    attachments = Attachment.objects.filter(folder=folder, message__live=True).exclude(
-        message__in=hidden
-    )
-    attachments = attachments.filter(is_inline=choice.kind == INLINE)
+    attachments = Attachment.objects.filter(folder=folder, is_inline=choice.kind == INLINE)
+    # Not by joining the messages: SQLite would look through all of them first, to filter by them.
+    for hidden in unlisted(folder.pk, request):
+        attachments = attachments.exclude(message__in=hidden.values("pk"))
     if choice.kind and choice.kind != INLINE:
         attachments = attachments.filter(kind=choice.kind)
     if choice.sender:

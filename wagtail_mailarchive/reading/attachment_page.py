@@ -73,7 +73,7 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
             "kind": kind,
             "sender": sender,
             "month": month,
-            "kinds": attachment_listing.kinds(page, request),
+            "kinds": attachment_listing.kinds(),
             "senders": attachment_listing.senders(page, request),
             "months": listing.months(page, request, zone),
             "is_narrowed": any(scope.values()),
