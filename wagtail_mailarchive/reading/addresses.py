@@ -27,5 +27,10 @@ def message_address(folder_address: str, slug: str) -> str:
     return _join(folder_address, slug) + end
 
 
+def thread_address(folder_address: str, thread_id: int) -> str:
+    """Return the address of a thread, without asking the database about each."""
+    return _join(folder_address, f"thread/{thread_id}/")
+
+
 def _join(base: str, rest: str) -> str:
     return f"{base.rstrip('/')}/{rest}"
