@@ -21,6 +21,7 @@ from wagtail.models import Page, Site
 from ..exceptions import StorageError
 from ..models import (
     AccountHealth,
+    AccountMessage,
     Attachment,
     AttachmentContent,
     ChainEntry,
@@ -28,7 +29,9 @@ from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     Envelope,
+    FacetCount,
     FetchRun,
+    FormerThread,
     IntegrityProblem,
     Lease,
     LedgerEntry,
@@ -40,6 +43,7 @@ from ..models import (
     OAuthGrant,
     Original,
     OriginalChunk,
+    ReadMark,
     SavedSearch,
     Thread,
     ThreadDecision,
@@ -57,9 +61,9 @@ _TOGETHER = 500  # message pages in one transaction
 # What is left once the messages are gone, those before that refer to those behind.
 _OF_FOLDERS: tuple[type[Model], ...] = (
     *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
-    *(ThreadDecision, ThreadKey, Thread),
-    *(MailAccount, MonthCount, ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
-    SavedSearch,
+    *(ReadMark, FormerThread, ThreadDecision, ThreadKey, Thread),
+    *(AccountMessage, MailAccount, MonthCount, FacetCount),
+    *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat, SavedSearch),
 )
 
 

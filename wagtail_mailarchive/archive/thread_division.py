@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from ..mime import VERSION
 from ..models import EmailMessagePage, Thread, ThreadDecision, ThreadKey
-from . import rows, thread_parents, threads
+from . import rows, thread_moves, thread_parents, threads
 from .bulk_deletion import delete_rows
 from .thread_links import Links
 from .thread_parents import Named
@@ -157,15 +157,13 @@ def _uncounted(moment: datetime) -> Summary:
 
 def _write(messages: Sequence[Values], before: Mapping[int, int | None]) -> None:
     """Write the threads of messages where they are not what they were."""
-    rows.update(
-        EmailMessagePage,
-        ("page_ptr_id", "thread_id"),
-        [
-            (values["pk"], values["thread_id"])
-            for values in messages
-            if values["thread_id"] != before[values["pk"]]
-        ],
-    )
+    moves = [
+        (values["pk"], before[values["pk"]], values["thread_id"])
+        for values in messages
+        if values["thread_id"] != before[values["pk"]]
+    ]
+    rows.update(EmailMessagePage, ("page_ptr_id", "thread_id"), [(pk, now) for pk, _, now in moves])
+    thread_moves.after_moving(moves)
 
 
 # -- clusters with splits in them ------------------------------------------------------------

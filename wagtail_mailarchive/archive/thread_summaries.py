@@ -16,7 +16,7 @@ from django.db.models.signals import post_save
 
 from ..models import EmailMessagePage, Thread, ThreadKey
 from ..models.thread import PARTICIPANTS
-from . import rows
+from . import rows, thread_moves
 from .bulk_deletion import delete_rows
 
 # Of a message, by the names of its fields.
@@ -171,6 +171,7 @@ def _forget(empty: Iterable[int]) -> None:
     kept = set(parts.values_list("part_of_id", flat=True))
     gone = set(empty) - kept
     if gone:
+        thread_moves.forget_marks(gone)
         delete_rows(ThreadKey._base_manager.filter(thread__in=gone))
         delete_rows(Thread._base_manager.filter(pk__in=gone))
     if kept:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from ..mime import VERSION
 from ..models import EmailMessagePage, Thread, ThreadKey
 from ..models.reference import message_id_digest
-from . import rows, thread_links
+from . import rows, thread_links, thread_moves
 from .bulk_deletion import delete_rows
+from .rows import Row
 from .thread_links import Links
 from .thread_summaries import COLUMNS, Summary
 
@@ -193,6 +193,7 @@ def merge(pairs: Sequence[tuple[int, int]]) -> None:
     if not pairs:
         return
     gone = [key for key, _ in pairs]
+    thread_moves.before_merging(gone, {kept for _, kept in pairs})
     rows.replace(EmailMessagePage, "thread_id", pairs)
     rows.replace(ThreadKey, "thread_id", pairs)
     rows.replace(Thread, "part_of_id", pairs)
@@ -215,46 +216,74 @@ def cluster_of(thread_id: int, part_of_id: int | None) -> int:
 
 # -- what is in the database -----------------------------------------------------------------
 
-_KEYS = f"SELECT digest, thread_id FROM {ThreadKey._meta.db_table} WHERE digest"  # noqa: S608
+# One parameter for all: there may be ten thousand, which SQLite does not take one by one.
+_ASKED = {
+    "postgresql": "unnest(%s::bigint[]) AS asked(value)",
+    "sqlite": "json_each(%s) AS asked",
+}
+_KEYS = f"""
+    SELECT digest, thread_id FROM {ThreadKey._meta.db_table}
+    WHERE digest IN (SELECT value FROM {{asked}})
+"""  # noqa: S608 (all names here are ours)
+# By the index of the digest, whatever the planner knows: of a table that grows quickly it knows
+# nothing yet, and would then look through all of the folder for each batch.
+_MESSAGES = {
+    "postgresql": f"""
+        SELECT message.message_id, message.in_reply_to, thread.folder_id, thread.id,
+            thread.part_of_id
+        FROM {{asked}},
+        LATERAL (
+            SELECT message_id, in_reply_to, thread_id FROM {EmailMessagePage._meta.db_table}
+            WHERE {{column}} = asked.value OFFSET 0
+        ) AS message,
+        LATERAL (
+            SELECT id, folder_id, part_of_id FROM {Thread._meta.db_table}
+            WHERE id = message.thread_id OFFSET 0
+        ) AS thread
+    """,  # noqa: S608
+    "sqlite": f"""
+        SELECT message.message_id, message.in_reply_to, thread.folder_id, thread.id,
+            thread.part_of_id
+        FROM {{asked}}
+        CROSS JOIN {EmailMessagePage._meta.db_table} AS message ON message.{{column}} = asked.value
+        CROSS JOIN {Thread._meta.db_table} AS thread ON thread.id = message.thread_id
+    """,  # noqa: S608
+}
 
 
 def _clusters_of_keys(keys: Collection[int]) -> dict[int, int]:
     """Return the clusters of those of `keys` that have one."""
-    if not keys:
-        return {}
-    # One parameter for all: there may be ten thousand, which SQLite does not take one by one.
-    given: list[int] | str
-    if connection.vendor == "postgresql":
-        condition, given = "= ANY(%s::bigint[])", list(keys)
-    else:
-        condition, given = "IN (SELECT value FROM json_each(%s))", json.dumps(list(keys))
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_KEYS} {condition}", [given])
-        return dict(cursor.fetchall())
+    return dict(_select(_KEYS, keys))
 
 
 def _sent(folder_id: int, names: Collection[str]) -> Iterator[tuple[str, int]]:
     """Yield (Message-ID, cluster) of messages that came under one of `names`."""
-    digests = [message_id_digest(name) for name in names]
-    found = _threaded(folder_id).filter(message_id_digest__in=digests)
-    for name, *thread in found.values_list("message_id", *_THREAD):
-        if name in names:
+    for name, _, folder, *thread in _messages("message_id_digest", names):
+        if folder == folder_id and name in names:
             yield name, cluster_of(*thread)
 
 
 def _answering(folder_id: int, names: Collection[str]) -> Iterator[tuple[str, int]]:
     """Yield (Message-ID, cluster) of messages that answer one of `names`."""
-    digests = [message_id_digest(name) for name in names]
-    found = _threaded(folder_id).filter(reply_to_digest__in=digests)
-    for own, answered, *thread in found.values_list("message_id", "in_reply_to", *_THREAD):
-        name = thread_links.reply_to(own, answered)
+    for own, answered, folder, *thread in _messages("reply_to_digest", names):
+        name = thread_links.reply_to(own, json.loads(answered)) if folder == folder_id else ""
         if name in names:
             yield name, cluster_of(*thread)
 
 
-_THREAD = ("thread_id", "thread__part_of_id")
+def _messages(column: str, names: Iterable[str]) -> list[Row]:
+    sql = _MESSAGES[connection.vendor].replace("{column}", column)
+    return _select(sql, {message_id_digest(name) for name in names})
 
 
-def _threaded(folder_id: int) -> QuerySet[EmailMessagePage]:
-    messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
-    return messages.filter(folder_id=folder_id, thread__isnull=False)
+def _select(sql: str, values: Collection[int]) -> list[Row]:
+    if not values:
+        return []
+    asked = _ASKED[connection.vendor]
+    given = list(values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.replace("{asked}", asked),
+            [given if connection.vendor == "postgresql" else json.dumps(given)],
+        )
+        return list(cursor.fetchall())

@@ -5,7 +5,9 @@ from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
 from .dkim import DkimSignature, DkimVerdict
+from .facet import AccountMessage, FacetCount, FacetKind
 from .folder import EmailFolderPage
+from .former_thread import FormerThread
 from .grant import OAuthGrant
 from .health import AccountHealth
 from .heartbeat import WorkerHeartbeat
@@ -17,6 +19,7 @@ from .message_text import MessageText
 from .month_count import MonthCount
 from .notice import Notice
 from .original import Original, OriginalChunk
+from .read_mark import ReadMark
 from .run import FetchRun, RunStatus, Trigger
 from .saved_search import SavedSearch
 from .search_index import SearchIndex
@@ -27,6 +30,7 @@ from .upkeep import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
 
 __all__ = [
     "AccountHealth",
+    "AccountMessage",
     "AfterFetch",
     "ArchiveSiteSettings",
     "Attachment",
@@ -39,7 +43,10 @@ __all__ = [
     "EmailFolderPage",
     "EmailMessagePage",
     "Envelope",
+    "FacetCount",
+    "FacetKind",
     "FetchRun",
+    "FormerThread",
     "IntegrityProblem",
     "Lease",
     "LedgerEntry",
@@ -55,6 +62,7 @@ __all__ = [
     "Outcome",
     "Presence",
     "Protocol",
+    "ReadMark",
     "RunStatus",
     "SavedSearch",
     "SearchIndex",

@@ -1,0 +1,63 @@
+"""What follows messages from one thread into another: old addresses and readers' marks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from django.db.models import Min, Q
+
+from ..models import EmailMessagePage, FormerThread, ReadMark
+from . import rows
+from .bulk_deletion import delete_rows
+
+
+def before_merging(gone: Collection[int], into: Collection[int]) -> None:
+    """Note where threads lead that are about to be merged into others (three queries)."""
+    messages = EmailMessagePage.objects.filter(thread__in=gone).order_by()
+    first = dict(messages.values_list("thread_id").annotate(Min("pk")))
+    _lead(first)
+    _forget(Q(thread__in=gone) | _seen(into, min(first.values(), default=0)))
+
+
+def after_moving(moves: Iterable[tuple[int, int | None, int]]) -> None:
+    """Note where threads lead some of whose messages are elsewhere now (two queries).
+
+    Args:
+        moves: (message, the thread in which it was, the thread in which it is).
+    """
+    first: dict[int, int] = {}
+    into: set[int] = set()
+    for message, before, now in sorted(moves):
+        if before is not None:
+            first.setdefault(before, message)
+        into.add(now)
+    if first:
+        _lead(first)
+        _forget(_seen(into, min(first.values())))
+
+
+def forget_marks(thread_ids: Collection[int]) -> None:
+    """Delete readers' marks of threads that are about to be deleted."""
+    _forget(Q(thread__in=thread_ids))
+
+
+def _lead(messages: dict[int, int]) -> None:
+    rows.insert(
+        FormerThread,
+        ("id", "message_id"),
+        sorted(messages.items()),
+        unique=("id",),
+        update=("message_id",),
+    )
+
+
+def _seen(thread_ids: Collection[int], message: int) -> Q:
+    """Return which marks call `message` seen once it is in one of the threads.
+
+    Its reader may never have seen it. Showing all of a thread as new is better than hiding that.
+    """
+    return Q(thread__in=thread_ids, seen_until__gte=message)
+
+
+def _forget(marks: Q) -> None:
+    delete_rows(ReadMark._base_manager.filter(marks))
