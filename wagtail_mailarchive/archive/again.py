@@ -7,7 +7,7 @@ pages already.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from ..exceptions import DatabaseRefusedMessage, MailArchiveError, OriginalDamag
 from ..mime.message import ParsedMessage
 from ..mime.process import ParserProcess
 from ..models import Envelope, LedgerEntry, Original, Outcome
-from . import chain, messages, originals, pages, problems, rows
+from . import chain, facets, messages, originals, pages, problems, rows
 from .bulk_deletion import delete_rows
 from .chain import Arrival
 from .messages import NewMessage
@@ -183,6 +183,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
             )
     now = timezone.now()
     held |= messages.insert(parent, list(new.values()), now)
+    _note_accounts(folder_id, readable, held)
     _chain(folder_id, [each for each in readable if each.original.pk in new], now)
     rows.update(
         LedgerEntry,
@@ -204,6 +205,15 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
         ],
     )
     return Counter(outcomes.values()) + Counter({Outcome.QUARANTINED: len(still)})
+
+
+def _note_accounts(folder_id: int, read: Sequence[_Read], held: dict[int, int]) -> None:
+    by_account: defaultdict[int, set[int]] = defaultdict(set)
+    for each in read:
+        if each.entry.mailbox.account_id is not None:
+            by_account[each.entry.mailbox.account_id].add(held[each.original.pk])
+    for account_id, message_ids in sorted(by_account.items()):
+        facets.add_account(account_id, message_ids, folder_id)
 
 
 def _chain(folder_id: int, read: Sequence[_Read], now: datetime) -> None:

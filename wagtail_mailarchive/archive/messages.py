@@ -12,7 +12,17 @@ from wagtail.models import Page
 
 from ..mime.message import ParsedMessage
 from ..models import Attachment, EmailMessagePage, MessageText
-from . import attached_text, contents, month_counts, pages, records, rows, thread_division, threads
+from . import (
+    attached_text,
+    contents,
+    facets,
+    month_counts,
+    pages,
+    records,
+    rows,
+    thread_division,
+    threads,
+)
 from .rows import Row
 from .search.texts import COLUMNS, text_row
 
@@ -77,6 +87,7 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
         texts.append(text_row(key, value, each.parsed, attached))
     rows.insert(Attachment, records.ATTACHMENT, attachments)
     insert_texts(texts)
+    facets.add(texts)
     month_counts.add(parent.pk, moments)
     thread_division.divide(parent.pk, divided)
     return {each.original_id: key for each, key in zip(new, keys, strict=True)}

@@ -24,6 +24,7 @@ from ..models.message_text import SEQUENCE_BITS
 from . import (
     attached_text,
     contents,
+    facets,
     messages,
     month_counts,
     pages,
@@ -294,4 +295,10 @@ def _write_texts(
     if changed:
         delete_rows(MessageText._base_manager.filter(message__in=changed))
         messages.insert_texts(after)
+        gone = [before[key] for key in changed if key in before]
+        facets.add(after, gone)
+        moved = {row[1]: row[0] for row in gone}
+        facets.move(
+            [(moved[row[1]], row[0]) for row in after if moved.get(row[1], row[0]) != row[0]]
+        )
     return changed

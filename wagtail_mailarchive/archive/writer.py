@@ -19,7 +19,7 @@ from ..crossings import Crossing, cross
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
-from . import chain, envelopes, messages, originals, pages, rows
+from . import chain, envelopes, facets, messages, originals, pages, rows
 from .chain import Arrival
 from .dates import showable
 from .messages import NewMessage
@@ -150,6 +150,13 @@ class Writer:
             decided.append((each, original_id, outcome))
         now = timezone.now()
         held |= messages.insert(parent, list(new.values()), now)
+        if self._mailbox.account_id is not None:
+            came = {
+                held[original_id]
+                for _, original_id, outcome in decided
+                if outcome is not Outcome.QUARANTINED
+            }
+            facets.add_account(self._mailbox.account_id, came, parent.pk)
         chain.append(
             parent.pk,
             [

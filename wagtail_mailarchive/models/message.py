@@ -138,6 +138,11 @@ class EmailMessagePage(RoutedPage, Page):
             models.Index(
                 fields=["folder"], name="mailarchive_unlisted", condition=models.Q(listed=False)
             ),
+            models.Index(
+                fields=["folder"],
+                name="mailarchive_unthreaded",
+                condition=models.Q(thread__isnull=True),
+            ),
         ]
 
     # -- what is shown ------------------------------------------------------------------------

@@ -63,7 +63,16 @@ class MessageText(models.Model):
     attached = models.TextField(blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["folder", "-id"], name="mailarchive_text_newest")]
+        indexes = [
+            models.Index(fields=["folder", "-id"], name="mailarchive_text_newest"),
+            models.Index(fields=["folder", "sender", "-id"], name="mailarchive_text_of_sender"),
+            models.Index(fields=["folder", "list_id", "-id"], name="mailarchive_text_of_list"),
+            models.Index(
+                fields=["folder", "-id"],
+                name="mailarchive_text_attached",
+                condition=models.Q(has_attachment=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.subject

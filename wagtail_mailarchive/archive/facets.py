@@ -1,0 +1,110 @@
+"""By what a folder's messages can be narrowed down: counted while archiving, never anew."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from django.db import connection
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from ..models import AccountMessage, FacetCount, FacetKind, MessageText
+from . import rows
+from .rows import Row
+from .search.texts import COLUMNS
+
+_id, _message, _folder, _sender, _list, _attached = (
+    itemgetter(COLUMNS.index(name))
+    for name in ("id", "message_id", "folder_id", "sender", "list_id", "has_attachment")
+)
+
+# Django's upsert cannot add to what is there.
+_TABLE = FacetCount._meta.db_table
+_ADD = f"""
+    INSERT INTO {_TABLE} (folder_id, kind, value, messages, newest) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (folder_id, kind, value) DO UPDATE SET
+        messages = {_TABLE}.messages + excluded.messages,
+        newest = {{greatest}}({_TABLE}.newest, excluded.newest)
+"""  # noqa: S608 (the table's name is ours)
+_BY_ACCOUNT = f"""
+    INSERT INTO {AccountMessage._meta.db_table} (folder_id, account_id, text_id)
+    SELECT folder_id, %s, id FROM {MessageText._meta.db_table}
+    WHERE message_id {{among}} ORDER BY id
+    ON CONFLICT (folder_id, account_id, text_id) DO NOTHING
+"""  # noqa: S608
+
+_Key = tuple[int, str, str]
+
+
+def add(texts: Iterable[Row], gone: Iterable[Row] = ()) -> None:
+    """Count messages by their texts, and those `gone` no more, in the present transaction.
+
+    Args:
+        texts, gone: columns of `search.texts.COLUMNS`, as they are in the database; what is gone
+            was counted before and is not there any more.
+    """
+    numbers: Counter[_Key] = Counter()
+    newest: defaultdict[_Key, int] = defaultdict(int)
+    for row in texts:
+        for key in _keys(row):
+            numbers[key] += 1
+            newest[key] = max(newest[key], _id(row)) if newest[key] else _id(row)
+    lost = {key for row in gone for key in _keys(row)}
+    for row in gone:
+        numbers.subtract(_keys(row))
+    _add([(*key, number, newest[key]) for key, number in sorted(numbers.items())])
+    _find_newest(lost)
+
+
+def add_account(account_id: int, message_ids: Collection[int], folder_id: int) -> None:
+    """Note that messages came by an account, those already noted too."""
+    if not message_ids:
+        return
+    given: list[int] | str
+    if connection.vendor == "postgresql":
+        among, given = "= ANY(%s::bigint[])", list(message_ids)
+    else:
+        among, given = "IN (SELECT value FROM json_each(%s))", json.dumps(list(message_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_ACCOUNT.format(among=among), [account_id, given])
+        added = cursor.rowcount
+    if added:
+        _add([(folder_id, FacetKind.ACCOUNT.value, str(account_id), added, 0)])
+
+
+def move(pairs: Sequence[tuple[int, int]]) -> None:
+    """Let accounts' messages follow texts whose keys are others now: (what was, what is)."""
+    rows.replace(AccountMessage, "text_id", pairs)
+
+
+def _keys(row: Row) -> Iterable[_Key]:
+    folder_id = _folder(row)
+    yield folder_id, FacetKind.SENDER.value, _sender(row)
+    if _list(row):
+        yield folder_id, FacetKind.LIST.value, _list(row)
+    if _attached(row):
+        yield folder_id, FacetKind.ATTACHMENT.value, ""
+
+
+def _add(counted: Sequence[tuple[Any, ...]]) -> None:
+    greatest = "GREATEST" if connection.vendor == "postgresql" else "MAX"
+    with connection.cursor() as cursor:
+        # In the same order everywhere, or two folders' workers may wait for each other.
+        cursor.executemany(_ADD.format(greatest=greatest), counted)
+
+
+def _find_newest(keys: Collection[_Key]) -> None:
+    """Look up the newest message of senders some of whose messages have changed."""
+    senders: defaultdict[int, list[str]] = defaultdict(list)
+    for folder_id, kind, value in keys:
+        if kind == FacetKind.SENDER:
+            senders[folder_id].append(value)
+    for folder_id, values in senders.items():
+        there = MessageText.objects.filter(folder=folder_id, sender=OuterRef("value"))
+        FacetCount.objects.filter(folder=folder_id, kind=FacetKind.SENDER, value__in=values).update(
+            newest=Coalesce(Subquery(there.order_by("-pk").values("pk")[:1]), 0)
+        )
