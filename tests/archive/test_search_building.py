@@ -44,6 +44,8 @@ def test_language_changes_when_all_is_indexed_and_search_goes_on(folder: EmailFo
 
     def meanwhile(done: int, total: int) -> None:
         seen.append((hits(folder, "report"), hits(folder, "absent")))
+        if len(seen) > 3:
+            return
         # Mail comes in and goes on both sides of where the rebuild is.
         for year in (2025, 2027):
             date = f"Thu, {done:02} Jan {year} 10:00:00 +0000"

@@ -98,9 +98,7 @@ def test_counts_narrow_down_and_are_links(client: Client) -> None:
     assert told(response) == {
         "Year": {"2026": "3", "2025": "1"},
         "Folder": {"Mail": "3", "Second": "1"},
-        "Sender": {"Ada Lovelace": "2", "Ada": "1", "Bob": "1"}
-        if "Ada" in told(response)["Sender"]
-        else {"Ada": "3", "Bob": "1"},
+        "Sender": {"Ada": "3", "Bob": "1"},
         "List": {"u.example.org": "1"},
         "Attachment": {"With attachment": "1"},
     }
@@ -114,12 +112,13 @@ def test_beyond_what_is_counted_it_says_so(client: Client, monkeypatch: pytest.M
     monkeypatch.setattr(search_facets, "MOST_COUNTED", 3)
     monkeypatch.setattr(search_page, "MOST_COUNTED", 3)
     folder = factories.folder()
-    factories.archive(folder, *mail.series(5, BEGIN, timedelta(days=200)))
+    begin = BEGIN.replace(year=2020)
+    factories.archive(folder, *mail.series(5, begin, timedelta(days=200)))
     response = client.get(folder.url, {"q": "number"})
     assert response.context["counts"].total == "3+"
     assert all(number.endswith("+") for number in told(response)["Year"].values())
     assert "3+ messages found" in response.content.decode()
-    assert client.get(folder.url, {"q": "number before:2027"}).context["counts"].total == "2"
+    assert client.get(folder.url, {"q": "number before:2021"}).context["counts"].total == "2"
 
 
 def test_hidden_messages_are_in_no_hit_and_no_count(client: Client) -> None:
@@ -152,7 +151,9 @@ def test_paging_leads_through_all_hits_once(client: Client, order: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [{"before": "x"}, {"before": "9" * 30}, {"order": "relevance", "behind": "nan_1"}]
-    + [{"order": "relevance", "behind": each} for each in ("1", "1_", "inf_3", "1e999_1")],
+    + [
+        {"order": "relevance", "behind": each} for each in ("1", "1_", "inf_3", "1e99_1", "1e-99_1")
+    ],
 )
 def test_an_address_that_is_none_of_ours_is_not_found(
     client: Client, query: dict[str, str]
@@ -166,12 +167,16 @@ def test_what_was_found_is_marked_and_nothing_else_is_markup(client: Client) -> 
     folder = factories.folder()
     body = "Far away. " * 50 + "<b>The Café</b> & <i>needle</i> of Łódź. " + "Behind. " * 50
     [page] = factories.archive(folder, factories.raw("<script>needle</script>", body))
-    shown = client.get(folder.url, {"q": 'needle "the cafe" lodz'}).content.decode()
+    shown = client.get(folder.url, {"q": 'needle "the cafe" łódź'}).content.decode()
     assert "&lt;script&gt;<mark>needle</mark>&lt;/script&gt;" in shown
     assert "&lt;b&gt;<mark>The Café</mark>&lt;/b&gt; &amp; &lt;i&gt;<mark>needle</mark>" in shown
     set_attachment_text(page.pk, "Deep inside there is a zeppelin.")
     shown = client.get(folder.url, {"q": "zeppelin"}).content.decode()
     assert "inside there is a <mark>zeppelin</mark>" in shown
+    factories.archive(folder, mail.attached("the airship.pdf", b"%PDF"))
+    shown = client.get(folder.url, {"q": "filename:airship from:ada"}).content.decode()
+    assert "the <mark>airship</mark>.pdf" in shown
+    assert "<mark>Ada" not in shown
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def test_what_was_found_is_marked_and_nothing_else_is_markup(client: Client) -> 
     ],
 )
 def test_marks_stand_where_the_words_are(text: str, query: str, expected: str) -> None:
-    pieces = snippets.Highlighter(parse(query).terms()).mark(text)
+    pieces = snippets.Highlighter(parse(query).shown_terms()).mark(text)
     assert "".join(f"[{piece}]" if found else piece for piece, found in pieces) == expected
 
 

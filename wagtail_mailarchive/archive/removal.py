@@ -45,6 +45,7 @@ from ..models import (
     OriginalChunk,
     ReadMark,
     SavedSearch,
+    SearchIndex,
     Thread,
     ThreadDecision,
     ThreadKey,
@@ -63,7 +64,8 @@ _OF_FOLDERS: tuple[type[Model], ...] = (
     *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
     *(ReadMark, FormerThread, ThreadDecision, ThreadKey, Thread),
     *(AccountMessage, MailAccount, MonthCount, FacetCount),
-    *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat, SavedSearch),
+    *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
+    *(SavedSearch, SearchIndex),
 )
 
 

@@ -3,6 +3,6 @@
 Importing this package registers them. docs/reference/checks.md lists all.
 """
 
-from . import archive, durability, oauth, queue, site
+from . import archive, durability, oauth, queue, search, site
 
-__all__ = ["archive", "durability", "oauth", "queue", "site"]
+__all__ = ["archive", "durability", "oauth", "queue", "search", "site"]

@@ -19,7 +19,7 @@ from .listing import COLUMNS, BadAddress
 
 PAGE_SIZE = 25
 _ID = re.compile("-?[0-9]{1,18}")
-_PLACE = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,20})?(?:e-?[0-9]{1,3})?)_(-?[0-9]{1,18})")
+_PLACE = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,20})?(?:e-?[0-9]{1,2})?)_(-?[0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def find_hits(
         each["pk"]: each
         for each in MessageText.objects.filter(pk__in=[place.id for place in page])
         .annotate(start=Left("body", READ), inside=Left("attached", READ))
-        .values("pk", "message_id", "start", "inside")
+        .values("pk", "message_id", "start", "inside", "files")
     }
     keys = [each["message_id"] for each in texts.values()]
     # The folder is asked for again: whether a message is in it must not hang on its index.
@@ -86,7 +86,7 @@ def find_hits(
         message = messages.get(text["message_id"]) if text else None
         if text and message:
             folder, address = folders[message.folder_id]
-            excerpt = highlighter.excerpt(text["start"], text["inside"])
+            excerpt = highlighter.excerpt(text["start"], text["inside"], text["files"])
             hits.append(
                 Hit(
                     message,
@@ -107,10 +107,14 @@ def _places(question: Question, *, by_relevance: bool, behind: str) -> Sequence[
         before = int(behind) if behind else None
         ids = engine.by_date(question, before=before, limit=PAGE_SIZE + 1)
         return [Place(0.0, each) for each in ids]
-    after = None
-    if behind:
-        found = _PLACE.fullmatch(behind)
-        if found is None:
-            raise BadAddress(behind)
-        after = Place(float(found[1]), int(found[2]))
+    after = _place(behind) if behind else None
     return engine.by_relevance(question, after=after, limit=PAGE_SIZE + 1)
+
+
+def _place(text: str) -> Place:
+    found = _PLACE.fullmatch(text)
+    score = float(found[1]) if found else 0.0
+    # What is farther out no engine gives, and PostgreSQL's short numbers do not hold.
+    if found is None or not (score == 0 or 1e-35 < abs(score) < 1e30):
+        raise BadAddress(text)
+    return Place(score, int(found[2]))

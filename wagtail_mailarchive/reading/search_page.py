@@ -76,7 +76,7 @@ def _show(
     order = request.GET.get("order", "")
     by_relevance = order == "relevance"
     behind = request.GET.get("behind" if by_relevance else "before", "")
-    terms = list(query.terms())
+    terms = list(query.shown_terms())
     stems = archive_settings().SEARCH_LANGUAGE != "simple"
 
     def address_with(more: str = "", *, base: str = address, **given: str) -> str:

@@ -38,6 +38,7 @@ def find(folder_id: int, text: str, *, before: int | None = None, limit: int) ->
         before: only ids smaller than this one, for the next page.
     """
     query = parse(text, timezone.get_default_timezone())
+    query.folders.clear()
     if query.is_empty:
         return []
     return backend().by_date(Question.of(query, [folder_id]), before=before, limit=limit)

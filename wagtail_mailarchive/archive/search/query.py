@@ -104,10 +104,11 @@ class Query:
         filters = (self.tree, self.since, self.until, self.larger)
         return all(each is None for each in filters) and not self.folders
 
-    def terms(self) -> Iterator[Term]:
-        """Yield the terms that hits hold, for showing where."""
-        if self.tree is not None:
-            yield from _positive(self.tree)
+    def shown_terms(self) -> Iterator[Term]:
+        """Yield the terms that hits hold in their texts, for showing where."""
+        for term in _positive(self.tree) if self.tree is not None else ():
+            if term.field not in (Field.FROM, Field.TO, Field.LIST):
+                yield term
 
 
 def parse(text: str, zone: tzinfo = UTC) -> Query:
