@@ -49,7 +49,8 @@ def user() -> User:
 
 
 def page(key: int) -> EmailMessagePage:
-    return EmailMessagePage.objects.get(pk=key)
+    found: EmailMessagePage = EmailMessagePage.objects.get(pk=key)
+    return found
 
 
 def thread(key: int) -> Thread:

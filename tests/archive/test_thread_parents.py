@@ -30,7 +30,8 @@ def found(folder: EmailFolderPage, *messages: Said) -> list[int | None]:
     assert of_page == parents_of_all([Named.of_page(page) for page in pages])
     # Each page of the thread says the same, whoever is on it.
     assert of_page == {pk: parent for page in pages for pk, parent in parents([page]).items()}
-    return [None if of_page[key] is None else keys.index(of_page[key]) for key in keys]
+    answered = [of_page[key] for key in keys]
+    return [None if parent is None else keys.index(parent) for parent in answered]
 
 
 def test_in_reply_to_counts_before_the_last_reference(folder: EmailFolderPage) -> None:

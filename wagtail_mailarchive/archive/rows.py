@@ -151,7 +151,11 @@ def _adapter(field: Field[Any, Any]) -> _Adapt | None:
     if isinstance(field, models.DateTimeField):
         # A batch holds the same moments many times over.
         return lru_cache(connection.ops.adapt_datetimefield_value)
-    if isinstance(field, models.UUIDField | models.JSONField):
+    if isinstance(field, models.JSONField):
+        # What the field itself would do in the end, and a message has half a dozen of these.
+        adapt, encoder = connection.ops.adapt_json_value, field.encoder
+        return lambda value: adapt(value, encoder)
+    if isinstance(field, models.UUIDField):
         return lambda value: field.get_db_prep_save(value, connection)
     return None
 

@@ -21,7 +21,6 @@ from ..models import EmailMessagePage, Thread, ThreadKey
 from ..models.reference import message_id_digest
 from . import rows, thread_links, thread_moves
 from .bulk_deletion import delete_rows
-from .rows import Row
 from .thread_links import Links
 from .thread_summaries import COLUMNS, Summary
 
@@ -271,12 +270,12 @@ def _answering(folder_id: int, names: Collection[str]) -> Iterator[tuple[str, in
             yield name, cluster_of(*thread)
 
 
-def _messages(column: str, names: Iterable[str]) -> list[Row]:
+def _messages(column: str, names: Iterable[str]) -> list[Any]:
     sql = _MESSAGES[connection.vendor].replace("{column}", column)
     return _select(sql, {message_id_digest(name) for name in names})
 
 
-def _select(sql: str, values: Collection[int]) -> list[Row]:
+def _select(sql: str, values: Collection[int]) -> list[Any]:
     if not values:
         return []
     asked = _ASKED[connection.vendor]
