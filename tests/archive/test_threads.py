@@ -333,6 +333,26 @@ def test_queries_do_not_grow_with_the_batch(folder: EmailFolderPage) -> None:
     assert batches[0] <= 16
 
 
+def test_messages_are_looked_up_by_what_they_name_however_large_the_folder(
+    folder: EmailFolderPage,
+) -> None:
+    """The planner knows nothing of tables that have just grown, and likes the folder's index."""
+    arrive(folder, *(Said(f"m{n}", [f"m{n - 1}"]) for n in range(100)))
+    with CaptureQueriesContext(connection) as queries:
+        arrive(folder, Said("x", ["m5"]), Said("y", ["x"]))
+    asked = [query["sql"] for query in queries if "asked" in query["sql"]]
+    plans = []
+    with connection.cursor() as cursor:
+        for sql in asked:
+            explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+            cursor.execute(explain + sql.replace("%", "%%"))
+            plans.append(str(cursor.fetchall()))
+    assert len(plans) == 3
+    assert "threadkey" in plans[0]
+    assert "mailarchive_message_id" in plans[1]
+    assert "mailarchive_reply_to" in plans[2]
+
+
 def test_a_long_thread_that_comes_backwards_writes_no_more_for_each_message(
     folder: EmailFolderPage,
 ) -> None:
