@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
-
 from ..mime import VERSION
 from ..models import EmailMessagePage, Thread, ThreadDecision, ThreadKey
 from . import rows, thread_moves, thread_parents, threads
@@ -57,16 +55,15 @@ def rejoin(folder_id: int, message_ids: Collection[int]) -> None:
     """Join messages anew, with all of their clusters, in the present transaction.
 
     For messages whose links have changed, that have no thread yet, or about which somebody decided.
-    The folder is locked.
+    All are of the folder, which is locked.
     """
-    in_folder = EmailMessagePage.objects.filter(folder_id=folder_id).order_by()
-    chosen = in_folder.filter(pk__in=message_ids)
+    chosen = EmailMessagePage.objects.filter(pk__in=message_ids).order_by()
     former = {
         threads.cluster_of(*each)
         for each in chosen.values_list("thread_id", "thread__part_of_id")
         if each[0] is not None
     }
-    messages = [*_of_clusters(in_folder, former), *chosen.filter(thread=None).values(*_FIELDS)]
+    messages = [*_of_clusters(former), *chosen.filter(thread=None).values(*_FIELDS)]
     if not messages:
         return
     decisions = Decisions.of_folder(folder_id)
@@ -87,11 +84,14 @@ def rejoin(folder_id: int, message_ids: Collection[int]) -> None:
     recount(concerned)
 
 
-def _of_clusters(
-    messages: QuerySet[EmailMessagePage], clusters: Collection[int]
-) -> Iterable[Values]:
-    within = Q(thread__in=clusters) | Q(thread__part_of__in=clusters)
-    return messages.filter(within).values(*_FIELDS)
+def _of_clusters(clusters: Collection[int]) -> Iterable[Values]:
+    # Found by the index of threads alone: asked for the folder too, or for both kinds of threads at
+    # once, a database may look through all of the folder.
+    parts = Thread.objects.filter(part_of__in=clusters).values_list("pk", flat=True)
+    found: Iterable[Values] = (
+        EmailMessagePage.objects.filter(thread__in=[*clusters, *parts]).order_by().values(*_FIELDS)
+    )
+    return found
 
 
 def _settle(
@@ -186,8 +186,7 @@ def divide(
 def _divide(
     folder_id: int, cluster: int, decisions: Decisions, former: Mapping[int, int | None]
 ) -> None:
-    in_folder = EmailMessagePage.objects.filter(folder_id=folder_id).order_by()
-    messages = list(_of_clusters(in_folder, [cluster]))
+    messages = list(_of_clusters([cluster]))
     before = {values["pk"]: values["thread_id"] for values in messages}
     divided = parts(
         [threads.links_of(folder_id, values) for values in messages],
