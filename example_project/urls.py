@@ -16,5 +16,6 @@ urlpatterns = [
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("mail/", include("wagtail_mailarchive.urls")),
+    path("", include("wagtail_mailarchive.mid_urls")),
     path("", include(wagtail_urls)),
 ]

@@ -9,5 +9,6 @@ urlpatterns = [
     path("admin/", include(wagtailadmin_urls)),
     path("api/v3/", api.urls),
     path("mail/", include("wagtail_mailarchive.urls")),
+    path("", include("wagtail_mailarchive.mid_urls")),
     path("", include(wagtail_urls)),
 ]

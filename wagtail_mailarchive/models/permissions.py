@@ -45,6 +45,10 @@ class FolderPermissionTester(PagePermissionTester):
         """Whether the user may fetch new mail into this folder by hand."""
         return bool(self.can_publish())
 
+    def can_arrange_threads(self) -> bool:
+        """Whether the user may merge and split threads of this folder."""
+        return bool(self.can_publish())
+
     def can_manage_accounts(self) -> bool:
         """Whether the user may connect, change, try and remove this folder's mail accounts."""
         return bool(self.can_publish()) and bool(self.user.has_perm(MANAGE))

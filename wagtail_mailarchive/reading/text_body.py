@@ -33,23 +33,27 @@ _PUNCTUATION = ".,:;!?'’”*_"
 _DEPTHS = 4
 
 
-def text_as_html(text: str) -> SafeString:
+def text_as_html(text: str, *, unfolded: bool = False) -> SafeString:
     """Return `text` escaped, with links marked, quotations and signatures in `<details>`.
 
     Without the summaries, and the hosts told behind links, its text is `text` to the last
     character. Linear in its length; the summaries are in the active language.
+
+    Args:
+        unfolded: every fold begins open, for paper.
     """
-    return mark_safe("".join(map(_segment, segments(text))))  # noqa: S308 (escaped below)
+    shown = (_segment(each, unfolded) for each in segments(text))
+    return mark_safe("".join(shown))  # noqa: S308 (escaped below)
 
 
-def _segment(segment: Segment) -> str:
+def _segment(segment: Segment, unfolded: bool) -> str:
     if segment.kind is Kind.OWN:
         return _linked(segment.text)
     if segment.kind is Kind.SIGNATURE:
         summary, inner = gettext("Signature"), _linked(segment.text)
     else:
         summary, inner = _name_of_quotation(segment.text), "".join(_quoted(segment.text))
-    begins = " open" if segment.is_open else ""
+    begins = " open" if unfolded or segment.is_open else ""
     return (
         f'<details class="mailarchive-fold"{begins}><summary>{escape(summary)}</summary>'
         f'<div class="mailarchive-fold__inside">{inner}</div></details>'

@@ -1,0 +1,93 @@
+"""How far signed-in readers have come in threads: what is new since their last visit.
+
+The page of a thread notes it by itself, with one statement. It is harmless: the reader's own mark
+is all that changes, and not by a page that a browser fetches ahead or within another site's page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+from django.db import OperationalError, transaction
+from django.db.models import Count, Max, OuterRef, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ..models import EmailMessagePage, ReadMark, Thread
+from ..models.privacy import readable
+
+logger = logging.getLogger(__name__)
+
+# Who turns pages and comes back from a message is still on the same visit.
+PAUSE: Final = timedelta(minutes=30)
+_OFTEN = timedelta(minutes=1)
+
+
+def visit(thread: Thread, request: HttpRequest) -> int | None:
+    """Note that the reader sees `thread` now; return the key above which messages are new.
+
+    None for readers who are not signed in. On the first visit nothing is new. At most three
+    queries.
+    """
+    reader = request.user.pk if request.user.is_authenticated else None
+    if reader is None:
+        return None
+    now = timezone.now()
+    mark = ReadMark.objects.filter(thread=thread, reader=reader).first()
+    messages = EmailMessagePage.objects.filter(thread=thread).order_by()
+    latest: int = messages.aggregate(latest=Max("pk"))["latest"] or 0
+    if mark is None:
+        before = latest
+    elif now - mark.visited_at > PAUSE:
+        before = mark.seen_until
+    else:
+        before = mark.seen_before
+    known = (mark.seen_before, mark.seen_until) if mark else None
+    is_due = known != (before, latest) or mark is None or now - mark.visited_at > _OFTEN
+    if is_due and _is_looked_at(request):
+        _note(ReadMark(
+            thread=thread, reader_id=reader, seen_before=before, seen_until=latest, visited_at=now
+        ))  # fmt: skip
+    return before
+
+
+def unread(thread_ids: Collection[int], request: HttpRequest) -> dict[int, int]:
+    """Return how many messages of threads came since the reader last saw them (one query).
+
+    Threads that the reader never opened, and those in which nothing is new, are left out.
+    """
+    if not thread_ids or not request.user.is_authenticated:
+        return {}
+    marks = ReadMark.objects.filter(reader=request.user.pk)
+    seen = Subquery(marks.filter(thread=OuterRef("thread")).values("seen_until"))
+    opened = marks.filter(thread__in=thread_ids).values("thread")
+    new = EmailMessagePage.objects.filter(thread__in=opened, pk__gt=seen)
+    counted = readable(new, request).order_by().values("thread").annotate(new=Count("pk"))
+    return dict(counted.values_list("thread", "new"))
+
+
+def _is_looked_at(request: HttpRequest) -> bool:
+    """Whether somebody has the page before them."""
+    if request.method != "GET":
+        return False
+    purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
+    return request.headers.get("Sec-Fetch-Dest", "document") == "document" and (
+        "prefetch" not in purpose
+    )
+
+
+def _note(mark: ReadMark) -> None:
+    try:
+        with transaction.atomic():
+            ReadMark.objects.bulk_create(
+                [mark],
+                update_conflicts=True,
+                unique_fields=["thread", "reader"],
+                update_fields=["seen_before", "seen_until", "visited_at"],
+            )
+    except OperationalError:
+        # A database that takes no writing at the moment need not keep anybody from reading.
+        logger.warning("How far a reader has come could not be noted.", exc_info=True)

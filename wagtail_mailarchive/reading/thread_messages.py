@@ -1,0 +1,124 @@
+"""The messages of a thread in order, paged by key: page 200 costs what page 1 costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from ..models import EmailMessagePage
+from .listing import BadAddress, Cursor
+
+_TOGETHER = 100  # of those that are sent one after the other
+_PLACES = ("after", "before", "from")
+LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """One page of a thread.
+
+    Attributes:
+        messages: the earliest first.
+        earlier, later: cursors for `before` and `after`; "" at an end.
+    """
+
+    messages: list[EmailMessagePage]
+    earlier: str = ""
+    later: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which page of a thread an address asks for; the first without any of these.
+
+    Attributes:
+        after, before: it begins or ends beside this message.
+        begin: it begins with this message.
+        is_last: it is the last one.
+    """
+
+    after: Cursor | None = None
+    before: Cursor | None = None
+    begin: Cursor | None = None
+    is_last: bool = False
+
+    @classmethod
+    def asked(cls, query: QueryDict) -> Where:
+        """Read it from an address.
+
+        Raises:
+            BadAddress: it is none of ours.
+        """
+        given = {name: str(query[name]) for name in (*_PLACES, LAST) if name in query}
+        if len(given) > 1:
+            raise BadAddress(", ".join(given))
+        after, before, begin = (
+            Cursor.parse(given[name]) if name in given else None for name in _PLACES
+        )
+        return cls(after, before, begin, LAST in given)
+
+    @property
+    def is_first(self) -> bool:
+        return self == Where()
+
+
+def portion(messages: QuerySet[EmailMessagePage], where: Where, size: int) -> Portion:
+    """Return at most `size` of `messages` (one query)."""
+    if where.is_last or where.before is not None:
+        if where.before is not None:
+            messages = _before(messages, where.before)
+        found = list(messages.order_by("-sorted_at", "-pk")[: size + 1])
+        page = found[:size][::-1]
+        return _portion(page, earlier=len(found) > size, later=not where.is_last)
+    if where.after is not None:
+        messages = _after(messages, where.after)
+    elif where.begin is not None:
+        messages = _after(messages, where.begin, at=True)
+    found = list(messages.order_by("sorted_at", "pk")[: size + 1])
+    return _portion(found[:size], earlier=not where.is_first, later=len(found) > size)
+
+
+def one_by_one(messages: QuerySet[EmailMessagePage]) -> Iterator[EmailMessagePage]:
+    """Yield all of `messages` in order, a few from the database at a time."""
+    found = messages.order_by("sorted_at", "pk")
+    some = list(found[:_TOGETHER])
+    while some:
+        yield from some
+        last = some[-1]
+        some = list(_after(found, Cursor(last.sorted_at, last.pk))[:_TOGETHER])
+
+
+def cursor_of(message: EmailMessagePage) -> str:
+    """Return the place of a message, as addresses name it."""
+    return str(Cursor(message.sorted_at, message.pk))
+
+
+# In both the first condition alone is what the index can use.
+
+
+def _after(
+    messages: QuerySet[EmailMessagePage], place: Cursor, *, at: bool = False
+) -> QuerySet[EmailMessagePage]:
+    beside = Q(pk__gte=place.pk) if at else Q(pk__gt=place.pk)
+    return messages.filter(sorted_at__gte=place.sorted_at).filter(
+        Q(sorted_at__gt=place.sorted_at) | beside
+    )
+
+
+def _before(messages: QuerySet[EmailMessagePage], place: Cursor) -> QuerySet[EmailMessagePage]:
+    return messages.filter(sorted_at__lte=place.sorted_at).filter(
+        Q(sorted_at__lt=place.sorted_at) | Q(pk__lt=place.pk)
+    )
+
+
+def _portion(page: list[EmailMessagePage], *, earlier: bool, later: bool) -> Portion:
+    if not page:
+        return Portion([])
+    return Portion(
+        page,
+        earlier=cursor_of(page[0]) if earlier else "",
+        later=cursor_of(page[-1]) if later else "",
+    )
