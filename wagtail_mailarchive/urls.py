@@ -5,13 +5,14 @@ path("mail/", include("wagtail_mailarchive.urls")),
 
 from django.urls import path
 
-from .reading import saved_searches, search_page
+from .reading import feeds, saved_searches, search_page
 from .reading.inline_images import inline_image
 
 app_name = "wagtail_mailarchive"
 urlpatterns = [
     path("inline/<str:token>/", inline_image, name="inline_image"),
     path("search/", search_page.search, name="search"),
+    path("search/feed/", feeds.search_feed, name="search_feed"),
     path("search/saved/", saved_searches.save, name="save_search"),
     path("search/saved/<int:pk>/", saved_searches.change, name="change_saved_search"),
 ]

@@ -4,6 +4,7 @@ from django.urls import path
 
 from . import (
     attachment_page,
+    feeds,
     folder_page,
     message_ids,
     thread_arranging,
@@ -14,11 +15,13 @@ from . import (
 urlpatterns = [
     path("", folder_page.show, name="show"),
     path("attachments/", attachment_page.show, name="attachments"),
+    path("feed/", feeds.folder_feed, name="feed"),
     path("fetch/", folder_page.fetch, name="fetch"),
     path("mid/", message_ids.show, name="message_ids"),
     path("mid/<path:message_id>/", message_ids.show, name="message_id"),
     path("thread/<int:thread_id>/", thread_page.show, name="thread"),
     path("thread/<int:thread_id>/arrange/", thread_arranging.arrange, name="arrange_thread"),
+    path("thread/<int:thread_id>/feed/", feeds.thread_feed, name="thread_feed"),
     path("thread/<int:thread_id>/mbox/", thread_downloads.mbox, name="thread_mbox"),
     path(
         "thread/<int:thread_id>/split/<int:message_id>/",

@@ -1,0 +1,60 @@
+"""The few messages of a folder that one reader may not be told of, and what they counted for.
+
+What is counted while archiving counts for everybody. Whoever shows a number, a name or a date that
+such a message has part in takes it off for this reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+
+from ..models import MessageText
+from ..models.privacy import refused_restrictions
+from .privacy import unlisted
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A message that a reader may not be told of.
+
+    Attributes:
+        text_id: its `MessageText`; None if it has none.
+        listed: it is published, and so is part of its thread's summary.
+    """
+
+    text_id: int | None
+    thread_id: int | None
+    listed: bool
+    sorted_at: datetime
+    sender: str | None
+    list_id: str | None
+    has_attachment: bool | None
+
+
+def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
+    """Return what `request` may not be told of in a folder that it may read (two queries)."""
+    text = {name: F(f"text_entry__{name}") for name in ("sender", "list_id", "has_attachment")}
+    return [
+        Hidden(*values)
+        for messages in unlisted(folder_id, request)
+        for values in messages.order_by().values_list(
+            "text_entry__id",
+            "thread_id",
+            "listed",
+            "sorted_at",
+            text["sender"],
+            text["list_id"],
+            text["has_attachment"],
+        )
+    ]
+
+
+def readable_texts(folder_id: int, request: HttpRequest) -> QuerySet[MessageText]:
+    """Return the texts of what `request` may be told of in a folder that it may read."""
+    refused = refused_restrictions(request).values("page_id")
+    texts = MessageText.objects.filter(folder=folder_id, message__live=True)
+    return texts.exclude(message__in=refused)

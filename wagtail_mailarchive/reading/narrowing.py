@@ -1,0 +1,176 @@
+"""Which of a folder's messages a reader wants to see, as it stands in the address.
+
+`?month=2026-03` or `?year=2026`, and one of `from=`, `list=`, `has=attachment` and `account=`: for
+each of these an index gives the order, so that a page costs the same in any folder. More than one
+at a time is what search is for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+
+from ..archive.month_counts import bounds
+from ..models import AccountMessage, EmailMessagePage, MessageText
+from ..models.message_text import SEQUENCE_BITS
+from ..models.privacy import refused_restrictions
+from .listing import BadAddress, parse_month
+
+_YEAR = re.compile("[12][0-9]{3}")
+_KEY = re.compile("[0-9]{1,18}")
+# Characters, as stored.
+_LONGEST = {"from": 320, "list": 255}
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What is wanted; all of the folder without anything.
+
+    Attributes:
+        month: 0 for a whole year.
+        sender: address in lower case; "" for messages that name none; None for all.
+        list_id: "" for all.
+        account: key; None for all.
+    """
+
+    year: int | None = None
+    month: int = 0
+    sender: str | None = None
+    list_id: str = ""
+    has_attachment: bool = False
+    account: int | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Narrowing:
+        """Read it out of the address.
+
+        Raises:
+            BadAddress: it is none of ours.
+        """
+        given = request.GET
+        if len(given.keys() & {"year", "month"}) > 1:
+            raise BadAddress(request.get_full_path())
+        if len(given.keys() & {"from", "list", "has", "account"}) > 1:
+            raise BadAddress(request.get_full_path())
+        year, month = None, 0
+        if "month" in given:
+            year, month = parse_month(given["month"])
+        elif "year" in given:
+            year = int(_matching(_YEAR, given["year"]))
+        if given.get("has", "attachment") != "attachment":
+            raise BadAddress(given["has"])
+        sender = _text(given["from"], "from").lower() if "from" in given else None
+        list_id = _text(given["list"], "list") if "list" in given else ""
+        if "list" in given and not list_id:
+            raise BadAddress("list")
+        account = int(_matching(_KEY, given["account"])) if "account" in given else None
+        return cls(year, month, sender, list_id, "has" in given, account)
+
+    @property
+    def period(self) -> dict[str, str]:
+        """The part of the address that says when."""
+        if self.year is None:
+            return {}
+        if self.month:
+            return {"month": f"{self.year:04}-{self.month:02}"}
+        return {"year": f"{self.year:04}"}
+
+    @property
+    def facet(self) -> dict[str, str]:
+        """The part of the address that says what else."""
+        if self.sender is not None:
+            return {"from": self.sender}
+        if self.list_id:
+            return {"list": self.list_id}
+        if self.has_attachment:
+            return {"has": "attachment"}
+        return {"account": str(self.account)} if self.account is not None else {}
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.period or self.facet)
+
+    def between(self, zone: tzinfo) -> tuple[datetime, datetime] | None:
+        """Return the period's beginning and that of what follows, aware; None for all times."""
+        if self.year is None:
+            return None
+        if self.month:
+            return bounds(self.year, self.month, zone)
+        return bounds(self.year, 1, zone)[0], bounds(self.year, 12, zone)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The messages that are wanted, as rows of an index that has their order.
+
+    Attributes:
+        rows: of `MessageText`, or of `AccountMessage` where that has the order.
+        key: what sorts them by date.
+        message: leads from a row to the message.
+    """
+
+    rows: QuerySet[Any]
+    key: str
+    message: str
+
+    def with_messages(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
+        """Return `rows` with `columns` of their messages, whose rest stays in the database."""
+        needed = (self.key, *(f"{self.message}__{column}" for column in columns))
+        return rows.select_related(self.message).only(*needed)
+
+    def key_of(self, row: Any) -> int:
+        return int(getattr(row, self.key))
+
+    def message_of(self, row: Any) -> EmailMessagePage:
+        message: EmailMessagePage = (row if self.key == "pk" else row.text).message
+        return message
+
+    def latest_of_threads(self) -> QuerySet[Any]:
+        """Return of each thread the newest row."""
+        thread = f"{self.message}__thread"
+        later = self.rows.filter(
+            **{thread: OuterRef(thread), f"{self.key}__gt": OuterRef(self.key)}
+        )
+        return self.rows.filter(Q(**{f"{thread}__isnull": False}) & ~Exists(later))
+
+
+def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzinfo) -> Chosen:
+    """Return what is wanted of a folder and the reader may be told of."""
+    rows: QuerySet[Any]
+    if narrowing.account is not None:
+        key, message = "text_id", "text__message"
+        rows = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
+    else:
+        key, message = "pk", "message"
+        rows = MessageText.objects.filter(folder=folder_id)
+        if narrowing.sender is not None:
+            rows = rows.filter(sender=narrowing.sender)
+        if narrowing.list_id:
+            rows = rows.filter(list_id=narrowing.list_id)
+        if narrowing.has_attachment:
+            rows = rows.filter(has_attachment=True)
+    between = narrowing.between(zone)
+    if between is not None:
+        begin, end = (int(moment.timestamp()) << SEQUENCE_BITS for moment in between)
+        rows = rows.filter(**{f"{key}__gte": begin, f"{key}__lt": end})
+    refused = refused_restrictions(request).values("page_id")
+    rows = rows.filter(**{f"{message}__live": True}).exclude(**{f"{message}__in": refused})
+    return Chosen(rows, key, message)
+
+
+def _matching(pattern: re.Pattern[str], text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise BadAddress(text)
+    return text
+
+
+def _text(given: str, name: str) -> str:
+    if len(given) > _LONGEST[name] or "\0" in given:
+        raise BadAddress(name)
+    return given.strip()

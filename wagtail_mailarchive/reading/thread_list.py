@@ -1,0 +1,252 @@
+"""The folder's threads, by latest activity.
+
+What is kept of a thread counts for everybody. Of the few threads that hold a message which a reader
+may not read, all that this reader is shown is found out anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from ..archive.thread_summaries import Summary, summarise
+from ..models import EmailFolderPage, EmailMessagePage, Thread
+from ..models.privacy import readable
+from .addresses import thread_address
+from .hidden import Hidden
+from .keyset import ListPage, Place, around, cut
+from .listing import PAGE_SIZE, BadAddress, Cursor
+from .narrowing import Chosen
+from .read_marks import unread
+
+_NAMED = 4  # people
+_COLUMNS = (
+    *("subject", "first_at", "last_at", "message_count", "snippet", "participants"),
+    *("has_more_participants", "has_attachments"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """A thread as listed.
+
+    Attributes:
+        people: who wrote first, in that order.
+        more_people: how many others wrote; 0 if none.
+        many_people: there are more than were counted.
+        last_at, snippet: of its latest message; where the list is narrowed down, of the latest one
+            among those that are wanted.
+        unread: messages that came since the reader last opened it; 0 if they never did.
+    """
+
+    pk: int
+    subject: str
+    people: list[str]
+    more_people: int
+    many_people: bool
+    messages: int
+    has_attachments: bool
+    last_at: datetime
+    snippet: str
+    address: str
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A thread, and when and what its latest message is of those that are wanted."""
+
+    thread: Thread
+    last_at: datetime
+    snippet: str | None = None
+
+
+def latest_first(
+    folder: EmailFolderPage,
+    request: HttpRequest,
+    place: Place[Cursor],
+    hidden: Collection[Hidden],
+    folder_address: str,
+) -> ListPage[ThreadRow]:
+    """Return a page of all threads.
+
+    One query, two more where some hold hidden messages, and one for readers who are signed in.
+    """
+    page = page_of_threads(folder, request, place, hidden, size=PAGE_SIZE)
+    rows = _rows(page.rows, request, _concerned(hidden), folder_address)
+    return ListPage(rows, page.newer, page.older)
+
+
+def page_of_threads(
+    folder: EmailFolderPage,
+    request: HttpRequest,
+    place: Place[Cursor],
+    hidden: Collection[Hidden],
+    *,
+    size: int,
+    between: tuple[datetime | None, datetime | None] = (None, None),
+) -> ListPage[Found]:
+    """Return a page of threads, without what is found out anew of some.
+
+    Args:
+        between: only those whose latest message came from the first moment to just before the
+            second.
+    """
+    concerned = _concerned(hidden)
+    threads = Thread.objects.filter(folder=folder, message_count__gt=0).only(*_COLUMNS)
+    unconcerned = _within(_without(threads, concerned), "last_at", between)
+    found = [Found(each, each.last_at) for each in _around(unconcerned, place, size)]
+    if concerned:
+        found += _seen_otherwise(threads.filter(pk__in=concerned), request, place, between)
+        found.sort(key=_order, reverse=place.after is None)
+    page, newer, older = cut(found, place, size)
+    if not page:
+        return ListPage()
+    return ListPage(
+        page,
+        newer=_cursor(page[0]) if newer else "",
+        older=_cursor(page[-1]) if older else "",
+    )
+
+
+def latest_among(
+    chosen: Chosen,
+    request: HttpRequest,
+    place: Place[int],
+    hidden: Collection[Hidden],
+    folder_address: str,
+) -> ListPage[ThreadRow]:
+    """Return a page of the threads that some messages are of, by the latest of these."""
+    columns = ("sorted_at", "snippet", *(f"thread__{name}" for name in _COLUMNS))
+    latest = around(chosen.latest_of_threads(), chosen.key, place, PAGE_SIZE)
+    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
+    page, newer, older = cut(list(rows), place, PAGE_SIZE)
+    if not page:
+        return ListPage()
+    messages = [chosen.message_of(row) for row in page]
+    found = [Found(each.thread, each.sorted_at, each.snippet) for each in messages if each.thread]
+    return ListPage(
+        _rows(found, request, _concerned(hidden), folder_address),
+        newer=str(chosen.key_of(page[0])) if newer else "",
+        older=str(chosen.key_of(page[-1])) if older else "",
+    )
+
+
+def lacks_some(folder: EmailFolderPage) -> bool:
+    """Whether the folder holds messages that were archived before there were threads."""
+    without: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(thread__isnull=True)
+    return without.filter(folder=folder).exists()
+
+
+def thread_place(request: HttpRequest) -> Place[Cursor]:
+    """Read a place between two threads out of the address.
+
+    Raises:
+        BadAddress: it is none.
+    """
+    given = {name: request.GET.get(name) for name in ("before", "after")}
+    if None not in given.values():
+        raise BadAddress(request.get_full_path())
+    return Place(**{name: Cursor.parse(text) for name, text in given.items() if text is not None})
+
+
+def _concerned(hidden: Iterable[Hidden]) -> set[int]:
+    """Return the threads whose summaries count messages that the reader may not be told of."""
+    return {each.thread_id for each in hidden if each.listed and each.thread_id is not None}
+
+
+def _without(threads: QuerySet[Thread], concerned: Collection[int]) -> QuerySet[Thread]:
+    return threads.exclude(pk__in=concerned) if concerned else threads
+
+
+def _within(
+    threads: QuerySet[Thread], name: str, between: tuple[datetime | None, datetime | None]
+) -> QuerySet[Thread]:
+    begin, end = between
+    if begin is not None:
+        threads = threads.filter(**{f"{name}__gte": begin})
+    return threads if end is None else threads.filter(**{f"{name}__lt": end})
+
+
+def _around(threads: QuerySet[Thread], place: Place[Cursor], size: int) -> Iterable[Thread]:
+    # The first condition alone is what the index can use.
+    if place.after is not None:
+        at, pk = place.after.sorted_at, place.after.pk
+        newer = threads.filter(last_at__gte=at).filter(Q(last_at__gt=at) | Q(pk__gt=pk))
+        return newer.order_by("last_at", "pk")[: size + 1]
+    if place.before is not None:
+        at, pk = place.before.sorted_at, place.before.pk
+        threads = threads.filter(last_at__lte=at).filter(Q(last_at__lt=at) | Q(pk__lt=pk))
+    return threads.order_by("-last_at", "-pk")[: size + 1]
+
+
+def _seen_otherwise(
+    threads: QuerySet[Thread],
+    request: HttpRequest,
+    place: Place[Cursor],
+    between: tuple[datetime | None, datetime | None],
+) -> list[Found]:
+    """Return those of a few threads that this reader sees behind `place`, wherever they stand."""
+    seen = readable(EmailMessagePage.objects.filter(thread=OuterRef("pk")), request)
+    seen_at = Subquery(seen.order_by("-sorted_at", "-pk").values("sorted_at")[:1])
+    found = []
+    annotated = threads.annotate(seen_at=seen_at).filter(seen_at__isnull=False)
+    for thread in _within(annotated, "seen_at", between):
+        each = Found(thread, thread.__dict__["seen_at"])
+        is_behind = (
+            _order(each) > (place.after.sorted_at, place.after.pk)
+            if place.after is not None
+            else place.before is None or _order(each) < (place.before.sorted_at, place.before.pk)
+        )
+        if is_behind:
+            found.append(each)
+    return found
+
+
+def _order(each: Found) -> tuple[datetime, int]:
+    return each.last_at, each.thread.pk
+
+
+def _cursor(each: Found) -> str:
+    return str(Cursor(each.last_at, each.thread.pk))
+
+
+def _rows(
+    page: Sequence[Found], request: HttpRequest, concerned: Collection[int], folder_address: str
+) -> list[ThreadRow]:
+    anew = [each.thread.pk for each in page if each.thread.pk in concerned]
+    seen: dict[int, Summary] = {}
+    if anew:
+        seen = summarise(readable(EmailMessagePage.objects.filter(thread__in=anew), request))
+    new = unread([each.thread.pk for each in page], request)
+    return [
+        _row(
+            each,
+            seen.get(each.thread.pk) or Summary.of_thread(each.thread),
+            new.get(each.thread.pk, 0),
+            folder_address,
+        )
+        for each in page
+    ]
+
+
+def _row(found: Found, summary: Summary, new: int, folder_address: str) -> ThreadRow:
+    people = [name or address for _, name, address in sorted(summary.people.values())]
+    return ThreadRow(
+        pk=found.thread.pk,
+        subject=summary.subject or gettext("(no subject)"),
+        people=people[:_NAMED] or [gettext("(no sender)")],
+        more_people=max(len(people) - _NAMED, 0),
+        many_people=summary.has_more_participants,
+        messages=summary.message_count,
+        has_attachments=summary.has_attachments,
+        last_at=found.last_at,
+        snippet=summary.snippet if found.snippet is None else found.snippet,
+        address=thread_address(folder_address, found.thread.pk),
+        unread=new,
+    )
