@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 COLOURS = 8  # the style sheet has as many
 _WORDS = re.compile(r"[^\W\d_]+")
+_APART = "\u200c"
 _MAX = 200  # characters of a name that are looked at
 
 
@@ -38,4 +39,5 @@ def initials(name: str) -> str:
     if not words:
         return ""
     chosen = [words[0], words[-1]] if len(words) > 1 else words
-    return "".join(word[0].upper() for word in chosen)
+    # Letters that join, as those of Arabic, would read as a syllable.
+    return _APART.join(word[0].upper()[:1] for word in chosen)

@@ -12,7 +12,7 @@ from ..mime.details import Details, Trait
 from ..mime.message import Address
 from ..models import DkimSignature, EmailMessagePage, MessageText
 from . import authenticity, remote_images, view_choice
-from .addresses import page_address, route_address
+from .addresses import page_address, route_address, thread_address
 from .attachments import rows_of, zip_address
 from .contained_files import containers
 from .frame_height import frame_height
@@ -24,6 +24,8 @@ from .neighbours import neighbours
 from .pages import render_page
 from .reply_link import reply_link
 from .text_body import text_as_html
+from .thread_messages import cursor_of
+from .thread_posts import anchor
 from .zones import reader_zone
 
 # Of each address header this many are shown at once, the rest on request.
@@ -69,6 +71,7 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "headers_address": route_address(page, request, "headers"),
             "reply_address": reply_link(page),
             "neighbours": neighbours(page, request, folder_address),
+            "thread_address": _in_thread(page, folder_address),
             "reports": authenticity.reports(details.authentication),
             "signatures": authenticity.checked(_signatures(page, details)),
             "protections": authenticity.protections(details.traits),
@@ -111,6 +114,14 @@ def body(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         document(html.fill(images.address), title=page.display_subject),
         headers=frame_headers([images.prefix], remote_images=wished),
     )
+
+
+def _in_thread(page: EmailMessagePage, folder_address: str) -> str:
+    """Return where the message stands in its thread; "" if it is in none yet."""
+    if page.thread_id is None:
+        return ""
+    address = thread_address(folder_address, page.thread_id)
+    return f"{address}?from={cursor_of(page)}#{anchor(page.pk)}"
 
 
 def _view(address: str, view: str) -> str:
