@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import re
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +88,20 @@ def test_feeds_follow_a_thread_a_search_and_what_is_narrowed_down(
     assert client.get(f"{folder.url}feed/", {"month": "x"}).status_code == 404
     assert client.get(f"{folder.url}thread/{message.thread_id + 999}/feed/").status_code == 404
     assert client.post(f"{folder.url}feed/").status_code == 405
+
+
+def test_pages_lead_to_their_feeds(client: Client, folder: EmailFolderPage) -> None:
+    [message] = factories.archive(folder, factories.raw("needle"))
+    for page in (
+        folder.url,
+        f"{folder.url}?from=ada@example.org&view=date",
+        f"{folder.url}?q=needle&order=relevance",
+        "/mail/search/?q=needle",
+        f"{folder.url}thread/{message.thread_id}/",
+    ):
+        shown = client.get(page).content.decode()
+        [link] = re.findall('rel="alternate" type="application/atom.xml"[^>]* href="(.*?)"', shown)
+        assert titles(client.get(html.unescape(link))) == ["needle"], page
 
 
 def test_who_has_a_feed_already_is_told_so_until_something_changes(

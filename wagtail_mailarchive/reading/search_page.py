@@ -19,7 +19,7 @@ from ..archive.search.question import MOST_COUNTED
 from ..archive.search.snippets import Highlighter
 from ..conf import archive_settings
 from ..models import EmailFolderPage
-from .addresses import page_address
+from .addresses import page_address, route_address
 from .listing import BadAddress
 from .saved_searches import saved_searches
 from .search_facets import Counts, counts
@@ -39,7 +39,8 @@ def search_folder(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         query.folders.clear()
         query.notes.append(_("in: is left out, since this searches one folder."))
     folders = Readable([page], is_everything=False)
-    context = {**page.get_context(request), "address": address, "folder": page}
+    feed = route_address(page, request, "feed")
+    context = {**page.get_context(request), "address": address, "folder": page, "feed": feed}
     return _show(request, query, zone, folders, {page.pk: (page, address)}, address, context)
 
 
@@ -59,7 +60,8 @@ def search(request: HttpRequest) -> HttpResponse:
     shown = [folder for folder, _address in addresses.values()]
     is_everything = folders.is_everything and len(shown) == len(folders.folders)
     address = reverse("wagtail_mailarchive:search")
-    context = {"address": address, "folder": None}
+    feed = reverse("wagtail_mailarchive:search_feed")
+    context = {"address": address, "folder": None, "feed": feed}
     readable = Readable(shown, is_everything)
     return _show(request, query, zone, readable, addresses, address, context)
 
@@ -128,6 +130,7 @@ def _show(
         "further_address": address_with(**further) if found.further else "",
         "everywhere_address": address_with(base=reverse("wagtail_mailarchive:search")),
         "saved": saved_searches(request),
+        "feed_address": "" if query.is_empty else address_with(base=context["feed"], order=""),
     }
     response = TemplateResponse(request, TEMPLATE, whole)
     with timezone.override(zone):
