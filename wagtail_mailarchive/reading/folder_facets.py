@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.dates import MONTHS
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..models import AccountMessage, EmailFolderPage, FacetCount, FacetKind, MailAccount
 from . import sender_list
@@ -31,6 +32,11 @@ class Choice:
     address: str
     is_chosen: bool = False
     inner: Sequence[Choice] = ()
+
+    @property
+    def noun(self) -> str:
+        """What its number counts."""
+        return ngettext("message", "messages", self.messages)
 
 
 @dataclass(frozen=True, slots=True)
