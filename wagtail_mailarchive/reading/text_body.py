@@ -77,6 +77,9 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _linked(text: str) -> str:
+    if "@" not in text and "://" not in text:
+        # Most text holds no link, and looking for one at each letter takes the longest of all.
+        return escape(text)
     pieces: list[str] = []
     end = 0
     for found in _LINK.finditer(text):

@@ -19,7 +19,7 @@ from .addresses import page_address, thread_address
 from .authors import Author, author
 from .listing import BadAddress
 from .pages import render_page
-from .read_marks import visit
+from .read_marks import newer, visit
 from .thread_lookup import find_thread, readable_messages, summary_for
 from .thread_messages import LAST, Where, portion
 from .thread_posts import COLUMNS, Manner, posts
@@ -54,10 +54,11 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
     new_above = visit(thread, request)
     messages = readable_messages(thread, request)
     is_printed, is_closed = "print" in request.GET, "closed" in request.GET
-    new = 0 if new_above is None else messages.filter(pk__gt=new_above).count()
+    latest = messages.none() if new_above is None else newer(messages, new_above)
+    new = latest.count()
     only_new = new > 0 and "new" in request.GET
     if only_new:
-        messages = messages.filter(pk__gt=new_above)
+        messages = latest
     found = portion(messages.only(*COLUMNS), where, PRINT_SIZE if is_printed else PAGE_SIZE)
     if not found.messages and where.is_first:
         raise Http404

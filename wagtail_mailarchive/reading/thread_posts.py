@@ -176,7 +176,8 @@ def _parents(
     named = {pk: parent for pk, parent in parents(messages).items() if parent is not None}
     elsewhere = EmailMessagePage.objects.filter(pk__in=set(named.values()) - here.keys())
     columns = ("title", "sender_name", "sender_address", "sorted_at")
-    known = here | {each.pk: each for each in readable(elsewhere, request).only(*columns)}
+    seen = readable(elsewhere, request).order_by().only(*columns)
+    known = here | {each.pk: each for each in seen}
     found = {}
     for pk, parent in named.items():
         if parent in known:
