@@ -335,17 +335,18 @@ def test_an_old_address_leads_to_where_its_messages_are_now(folder: EmailFolderP
 
 
 def test_marks_do_not_hide_what_was_merged_into_a_thread(folder: EmailFolderPage) -> None:
-    (other,) = factories.archive(folder, factories.raw("Other"))
-    pages = conversation(folder, 2)
-    user, boss = factories.user(), factories.superuser()
-    signed_in(user).get(address_of(pages[0]))
-    assert ReadMark.objects.count() == 1
-    # What answers a thread leaves the marks of others alone.
-    factories.archive(folder, factories.raw("Third"))
+    (first, other) = factories.archive(folder, answer(0), factories.raw("Other"))
+    pages = factories.archive(folder, answer(1))
+    boss, client = factories.superuser(), signed_in()
+    for page in (first, other):
+        assert client.get(address_of(page)).context["new"] == 0
     thread_decisions.merge(
-        Thread.objects.get(messages=other), Thread.objects.get(messages=pages[0]), boss
+        Thread.objects.get(messages=other), Thread.objects.get(messages=first), boss
     )
-    assert not ReadMark.objects.exists()
+    response = client.get(address_of(first) + "?new")
+    # From the first that the reader may not have seen there.
+    assert numbers(response, [first, other, *pages]) == [2, 1]
+    assert ReadMark.objects.count() == 1
 
 
 def test_marks_stay_where_a_divided_thread_grows(folder: EmailFolderPage) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from django.db.models import Min, Q
+from django.db.models import Min, Value
+from django.db.models.functions import Least
 
 from ..models import EmailMessagePage, FormerThread, ReadMark
 from . import rows
@@ -12,11 +13,13 @@ from .bulk_deletion import delete_rows
 
 
 def before_merging(gone: Collection[int], into: Collection[int]) -> None:
-    """Note where threads lead that are about to be merged into others (three queries)."""
+    """Note where threads lead that are about to be merged into others (four queries)."""
     messages = EmailMessagePage.objects.filter(thread__in=gone).order_by()
     first = dict(messages.values_list("thread_id").annotate(Min("pk")))
-    _lead(first)
-    _forget(Q(thread__in=gone) | _seen(into, min(first.values(), default=0)))
+    forget_marks(gone)
+    if first:
+        _lead(first)
+        _count_as_new(into, min(first.values()))
 
 
 def after_moving(moves: Iterable[tuple[int, int | None, int]]) -> None:
@@ -33,12 +36,12 @@ def after_moving(moves: Iterable[tuple[int, int | None, int]]) -> None:
         into.add(now)
     if first:
         _lead(first)
-        _forget(_seen(into, min(first.values())))
+        _count_as_new(into, min(first.values()))
 
 
 def forget_marks(thread_ids: Collection[int]) -> None:
     """Delete readers' marks of threads that are about to be deleted."""
-    _forget(Q(thread__in=thread_ids))
+    delete_rows(ReadMark._base_manager.filter(thread__in=thread_ids))
 
 
 def _lead(messages: dict[int, int]) -> None:
@@ -51,13 +54,11 @@ def _lead(messages: dict[int, int]) -> None:
     )
 
 
-def _seen(thread_ids: Collection[int], message: int) -> Q:
-    """Return which marks call `message` seen once it is in one of the threads.
+def _count_as_new(thread_ids: Collection[int], message: int) -> None:
+    """Put readers' marks before `message`, which they may never have seen, and all that follows.
 
-    Its reader may never have seen it. Showing all of a thread as new is better than hiding that.
+    Showing something twice is better than hiding it.
     """
-    return Q(thread__in=thread_ids, seen_until__gte=message)
-
-
-def _forget(marks: Q) -> None:
-    delete_rows(ReadMark._base_manager.filter(marks))
+    marks = ReadMark.objects.filter(thread__in=thread_ids, seen_until__gte=message)
+    before = Value(message - 1)
+    marks.update(seen_until=before, seen_before=Least("seen_before", before))

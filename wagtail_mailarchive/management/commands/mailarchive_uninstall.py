@@ -21,7 +21,7 @@ AFTERWARDS = """
 Now take out of the settings and the URLconf, and restart site and worker:
   - "wagtail_mailarchive" from INSTALLED_APPS
   - WAGTAIL_MAILARCHIVE, with its encryption keys
-  - the path with include("wagtail_mailarchive.urls")
+  - the paths with include("wagtail_mailarchive.urls") and, if there, "wagtail_mailarchive.mid_urls"
   - "django_q" and Q_CLUSTER, if nothing else of the site uses them
 Until then do not run migrate: it would set the archive up again.
 """
