@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.translation import ngettext
 
 from ..models import EmailFolderPage, EmailMessagePage, FacetCount, FacetKind, MessageText
 from .hidden import Hidden, readable_texts
@@ -29,6 +30,11 @@ class SenderRow:
     name: str
     messages: int
     latest: EmailMessagePage
+
+    @property
+    def noun(self) -> str:
+        """What its number counts."""
+        return ngettext("message", "messages", self.messages)
 
 
 @dataclass(frozen=True, slots=True)

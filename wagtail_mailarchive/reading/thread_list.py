@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary, summarise
 from ..models import EmailFolderPage, EmailMessagePage, Thread
@@ -55,6 +55,11 @@ class ThreadRow:
     snippet: str
     address: str
     unread: int
+
+    @property
+    def noun(self) -> str:
+        """What its number counts."""
+        return ngettext("message", "messages", self.messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from django.utils.dates import MONTHS
 from django.utils.formats import number_format
-from django.utils.translation import get_language_bidi
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from .listing import Month
@@ -70,6 +72,33 @@ class Timeline:
     lines: Sequence[Line]
     is_cut: bool
 
+    # There are hundreds of months, and the template language takes fifty times as long.
+
+    @property
+    def bars_markup(self) -> SafeString:
+        return mark_safe("".join(_bar_markup(bar) for bar in self.bars))  # noqa: S308 (escaped)
+
+    @property
+    def lines_markup(self) -> SafeString:
+        return mark_safe("".join(_line_markup(line) for line in self.lines))  # noqa: S308
+
+
+def _bar_markup(bar: Bar) -> str:
+    chosen = ' class="mailarchive-timeline__chosen"' if bar.is_chosen else ""
+    return (
+        f'<a href="{escape(bar.address)}" tabindex="-1"{chosen}><title>{escape(bar.title)}</title>'
+        f'<rect class="mailarchive-timeline__slot" x="{bar.slot_x}" width="{bar.slot_width}"'
+        f' y="0" height="{HEIGHT}"/>'
+        f'<rect class="mailarchive-timeline__bar" x="{bar.x}" width="{bar.width}"'
+        f' y="{bar.y}" height="{bar.height}"/></a>'
+    )
+
+
+def _line_markup(line: Line) -> str:
+    chosen = ' aria-current="true"' if line.is_chosen else ""
+    link = f'<a href="{escape(line.address)}"{chosen}>{escape(line.title)}</a>'
+    return f'<tr><th scope="row">{link}</th><td>{escape(line.messages)}</td></tr>'
+
 
 def timeline(
     months: Sequence[Month], chosen: str, address_of: Callable[[str], str]
@@ -88,6 +117,9 @@ def timeline(
     highest = max((month.messages for month in shown), default=1)
     mirrored = get_language_bidi()
     slot = 100 / count
+    titles, numbers = _titles(months), _numbers(months)
+    # Asked once, because joining an address takes longer than all the rest of a month.
+    before, _month, after = address_of("0000-00").partition("0000-00")
 
     def at(place: float, width: float = 0.0) -> str:
         return f"{(100 - place - width if mirrored else place):.3f}%"
@@ -98,8 +130,8 @@ def timeline(
         height = max(round(HEIGHT * month.messages / highest), _LOWEST)
         bars.append(
             Bar(
-                title=f"{_title(month)}: {_number(month)} {month.noun}",
-                address=address_of(month.key),
+                title=f"{titles[month]}: {' '.join(numbers[month.messages])}",
+                address=f"{before}{month.key}{after}",
                 is_chosen=bool(chosen) and month.key.startswith(chosen),
                 slot_x=at(place, slot),
                 slot_width=f"{slot:.3f}%",
@@ -109,15 +141,16 @@ def timeline(
                 height=height,
             )
         )
-    return Timeline(
-        bars,
-        _labels(first, last, at),
-        [
-            Line(_title(month), _number(month), address_of(month.key), month.key == chosen)
-            for month in months
-        ],
-        is_cut=len(shown) < len(months),
-    )
+    lines = [
+        Line(
+            titles[month],
+            numbers[month.messages][0],
+            f"{before}{month.key}{after}",
+            month.key == chosen,
+        )
+        for month in months
+    ]
+    return Timeline(bars, _labels(first, last, at), lines, is_cut=len(shown) < len(months))
 
 
 def _span(months: Sequence[Month], chosen: str) -> tuple[int, int]:
@@ -151,9 +184,18 @@ def _ordinal(month: Month) -> int:
     return month.year * 12 + month.month - 1
 
 
-def _title(month: Month) -> str:
-    return _("%(month)s %(year)s") % {"month": MONTHS[month.month], "year": month.year}
+def _titles(months: Sequence[Month]) -> dict[Month, str]:
+    form = _("%(month)s %(year)s")
+    names = {number: str(name) for number, name in MONTHS.items()}
+    return {each: form % {"month": names[each.month], "year": each.year} for each in months}
 
 
-def _number(month: Month) -> str:
-    return str(number_format(month.messages, force_grouping=True))
+def _numbers(months: Sequence[Month]) -> dict[int, tuple[str, str]]:
+    """Return how each number of messages is written, and the word behind it."""
+    return {
+        number: (
+            str(number_format(number, force_grouping=True)),
+            ngettext("message", "messages", number),
+        )
+        for number in {each.messages for each in months}
+    }
