@@ -90,11 +90,21 @@ def test_a_reader_folds_jumps_turns_pages_and_comes_back_for_what_is_new(
     expect(tab.locator(".mailarchive-text")).to_have_text("The very latest")
 
 
+# The sum of what moved while the page was loading.
+SHIFTED = """() => new Promise((done) => {
+    new PerformanceObserver((list) => done(list.getEntries().reduce((a, e) => a + e.value, 0)))
+        .observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => done(0), 300));
+})"""
+
+
 def test_paper_shows_everything_and_files_are_saved(
     tab_of: Callable[..., Page], pages: list[EmailMessagePage]
 ) -> None:
-    tab = tab_of(factories.user())
-    tab.goto(address_of(pages[0]))
+    tab = tab_of(factories.superuser(), viewport={"width": 390, "height": 900})
+    tab.goto(address_of(pages[0]), wait_until="load")
+    expect(tab.get_by_role("button", name="Copy link").first).to_be_visible()
+    assert tab.evaluate(SHIFTED) == 0
     with tab.expect_download() as saved:
         tab.get_by_role("link", name="Download (.mbox)").click()
     assert saved.value.suggested_filename == "Harbour_ new cranes.mbox"
