@@ -181,7 +181,13 @@ def test_a_server_that_hangs_up_at_a_message_is_an_anomaly_although_the_run_succ
     inbox = Shown({1: mail(1), 2: mail(2)}, broken={2})
     with connected(folder, Mailboxes(INBOX=inbox)) as account:
         run = fetch(account)
-    assert (run.anomaly_code, run.archived, run.not_read) == ("ConnectionDropped", 1, 1)
+        assert (run.anomaly_code, run.archived, run.not_read) == ("ConnectionDropped", 1, 1)
+        # That it does so at this message is known now, and says nothing of the others.
+        again = fetch(account)
+        assert (again.anomaly_code, again.archived, again.not_read) == ("", 0, 1)
+        # Another error at it is news.
+        LedgerEntry.objects.filter(uid=2).update(reason_code="ProtocolError")
+        assert fetch(account).anomaly_code == "ConnectionDropped"
 
 
 def test_a_message_that_goes_between_listing_and_reading_is_no_anomaly(

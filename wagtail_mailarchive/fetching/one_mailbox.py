@@ -125,7 +125,7 @@ class OneMailbox:
                 for batch in coming:
                     self._write(writer, batch)
         except ReadingFailed as failed:
-            self._note_failure(failed, again=not todo.failed.isdisjoint(failed.uids))
+            self._note_failure(failed, todo)
             if under_way.is_over():
                 raise TimeIsUp from None
             raise
@@ -170,26 +170,32 @@ class OneMailbox:
         uids = {each.uid for each in known}
         return [each for each in incoming if each.uid not in uids]
 
-    def _note_failure(self, failed: ReadingFailed, *, again: bool) -> None:
+    def _note_failure(self, failed: ReadingFailed, todo: Waiting) -> None:
         """Note at what the server failed.
-
-        Args:
-            again: whether it did so in an earlier run, too.
 
         Raises:
             SourceError: it fails at whatever it is asked for, or asks to be left alone.
         """
-        if isinstance(failed.error, ServerBusy):
-            # No message is to blame, and asking on would make it worse.
-            raise failed.error from None
-        self._under_way.saw(failed.error)
-        self._note(failed.uids, failed.error, alone=failed.alone)
-        if failed.alone and again:
-            self._under_way.failures_again += 1
+        under_way, error = self._under_way, failed.error
+        before = todo.failed.get(failed.uids[0]) if failed.alone else None
+        # That it fails at this message as it did before says nothing of the others.
+        is_known = before == error.code
+        self._note(failed.uids, error, alone=failed.alone)
+        if isinstance(error, ServerBusy):
+            if not is_known:
+                # Asking on would make it worse. But some servers say so of single messages: these
+                # are asked for alone by the next run, and last by the one after it.
+                raise error from None
+            under_way.failures_again = _MOST_FAILURES
+            return
+        if not is_known:
+            under_way.saw(error)
+        if before is not None:
+            under_way.failures_again += 1
         elif failed.alone:
-            self._under_way.failures += 1
-        if self._under_way.failures >= _MOST_FAILURES:
-            raise failed.error from None
+            under_way.failures += 1
+        if under_way.failures >= _MOST_FAILURES:
+            raise error from None
 
     def _note(self, uids: Sequence[int], error: SourceError, *, alone: bool) -> None:
         with self._under_way.fenced():
