@@ -14,7 +14,7 @@ from tests.admin.test_reconciliation import done, finding, page
 from tests.axe import Violations
 from tests.browser import each_window
 from wagtail_mailarchive.exceptions import ConnectionDropped
-from wagtail_mailarchive.fetching.reconciliation import Finding
+from wagtail_mailarchive.fetching.findings import Finding
 from wagtail_mailarchive.models import MailAccount, Trial, TrialStatus, WorkerHeartbeat
 
 pytestmark = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
@@ -17,8 +17,15 @@ from tests import factories
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailboxes import Mailboxes, Shown
 from tests.servers.maildrop import Maildrop
-from tests.servers.scripted import ScriptedServer
-from wagtail_mailarchive.fetching import lease, reconciliation, reconciliation_schedule, trials
+from tests.servers.scripted import ScriptedServer, Talk
+from wagtail_mailarchive.fetching import (
+    comparison,
+    findings,
+    lease,
+    reconciliation,
+    reconciliation_schedule,
+    trials,
+)
 from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.fetching.reconciliation import reconcile
 from wagtail_mailarchive.models import (
@@ -93,6 +100,93 @@ def test_what_came_and_went_since_the_last_fetch_is_told_and_is_no_difference(
     dovecot.remove(mail_user, names[0])
     result = reconcile(account)
     assert (found(result), result["differences"]) == ({"new": 1, "left": 1}, 0)
+
+
+class InMotion(Mailboxes):
+    """Mail comes or goes after the mailbox was opened, once.
+
+    Attributes:
+        change: what happens; None for nothing any more.
+        at: "listing" or "describing".
+    """
+
+    def __init__(self, inbox: Shown, at: str) -> None:
+        super().__init__(INBOX=inbox)
+        self.at = at
+        self.change: Callable[[], object] | None = None
+
+    def _open(self, talk: Talk, shown: Shown) -> None:
+        super()._open(talk, shown)
+        self._move("listing")
+
+    def _fetch(self, talk: Talk, command: bytes, shown: Shown) -> bool:
+        self._move("describing")
+        return super()._fetch(talk, command, shown)
+
+    def _move(self, at: str) -> None:
+        if self.change is not None and self.at == at:
+            self.change()
+            self.change = None
+
+
+@pytest.mark.parametrize("at", ["listing", "describing"])
+def test_what_goes_while_it_compares_is_no_difference(
+    folder: EmailFolderPage, inbox: Shown, at: str
+) -> None:
+    script = InMotion(inbox, at)
+    with connected(folder, script) as account:
+        fetch_now(account)
+        script.change = lambda: inbox.messages.pop(2)
+        result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"left": 1}, 0)
+    assert Mailbox.objects.get().uidnext == 4
+
+
+def test_what_comes_while_it_compares_is_no_difference(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    def arrive() -> None:
+        inbox.messages[4] = mail(4)
+        inbox.uidnext = 5
+
+    script = InMotion(inbox, "listing")
+    with connected(folder, script) as account:
+        fetch_now(account)
+        script.change = arrive
+        result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"new": 1}, 0)
+
+
+def test_a_server_that_says_two_things_at_once_is_told(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    with connected(folder, Mailboxes(INBOX=inbox)) as account:
+        fetch_now(account)
+        del inbox.messages[2]
+        inbox.ghosts = {2}
+        result = reconcile(account)
+    assert (found(result), result["differences"]) == ({"not_there": 1}, 1)
+
+
+def test_a_mailbox_that_is_gone_from_the_server_is_told_with_what_it_held(
+    folder: EmailFolderPage, inbox: Shown
+) -> None:
+    script = Mailboxes(INBOX=inbox, Work=Shown({1: mail(8)}, uidnext=2), Trash=Shown())
+    with connected(folder, script, mailbox_choice="all") as account:
+        fetch_now(account)
+        assert found(reconcile(account)) == {}
+        gone = script.mailboxes.pop("Work")
+        result = reconcile(account)
+        assert (found(result), result["differences"]) == ({"no_mailbox": 1}, 1)
+        assert {"name": "Work", "on_server": 0, "in_ledger": 1} in result["mailboxes"]
+        [told] = result["findings"]
+        assert (told["mailbox"], told["reason_code"]) == ("Work", "MailboxNotFound")
+        # One that the account leaves out from now on is there all the same.
+        script.mailboxes["Work"] = gone
+        account.after_fetch, account.move_to = "move", "Work"
+        assert found(reconcile(account)) == {}
+        account.mailbox_choice, account.mailboxes = "named", ["INBOX"]
+        assert found(reconcile(account)) == {}
 
 
 def test_each_difference_is_told_with_its_message_and_the_next_fetch_mends_it(
@@ -181,8 +275,9 @@ def test_a_maildrop_is_compared_by_unique_ids(folder: EmailFolderPage) -> None:
 def test_of_many_differences_all_are_counted_and_some_are_listed(
     folder: EmailFolderPage, inbox: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "LISTED", 2)
-    monkeypatch.setattr(reconciliation, "_DESCRIBED", 2)
+    for module in (findings, comparison):
+        monkeypatch.setattr(module, "LISTED", 2)
+    monkeypatch.setattr(comparison, "_DESCRIBED", 2)
     with connected(folder, Mailboxes(INBOX=inbox)) as account:
         fetch_now(account)
         LedgerEntry.objects.all().delete()

@@ -86,7 +86,9 @@ def recovery_of(kind: Kind) -> str:
     if kind == Kind.CERTIFICATE:
         return gettext("The certificate of the mail server does not end soon any more.")
     if kind == Kind.DIFFERENCES:
-        return gettext("Server and ledger hold the same again.")
+        return gettext(
+            "Between server and ledger there is no difference any more that has to be mended."
+        )
     return gettext("The mail that waits on the server becomes less again.")
 
 

@@ -33,8 +33,9 @@ from ..sources.probe import STEPS, Probe, Step, StepOutcome, probe
 from . import states
 from .credentials import endpoint_of
 from .dry_run import dry_run
+from .findings import nothing_compared
 from .health import release
-from .reconciliation import nothing_compared, reconcile
+from .reconciliation import reconcile
 from .tokens import renew_next_time
 
 if TYPE_CHECKING:
