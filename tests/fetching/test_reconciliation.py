@@ -312,7 +312,8 @@ def test_the_worker_notes_how_far_it_is_and_keeps_the_result(
     monkeypatch.setattr(lease.HeldLease, "release", looking)
     trials.run_trial(trial.pk)
     trial.refresh_from_db()
-    assert noted == [{"compared": 1, "whole": 1}]
+    [progress] = noted
+    assert (progress["compared"], progress["whole"]) == (1, 1)
     assert (trial.status, trial.result["differences"]) == (TrialStatus.DONE, 0)
 
 
@@ -324,6 +325,30 @@ def test_reconciliations_are_kept_for_ninety_days(account: MailAccount) -> None:
             Trial.objects.filter(pk=trial.pk).update(requested_at=asked_at)
     trials.tidy()
     assert [each.kind for each in Trial.objects.all()] == [TrialKind.RECONCILIATION]
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "begun", "is_lost"),
+    [
+        (TrialStatus.QUEUED, 50, None, False),
+        (TrialStatus.QUEUED, 70, None, True),
+        (TrialStatus.RUNNING, 50, 14, False),
+        (TrialStatus.RUNNING, 50, 16, True),
+        # Begun by a worker of an older version.
+        (TrialStatus.RUNNING, 16, None, True),
+    ],
+)
+def test_one_is_lost_when_it_takes_too_long_and_not_while_it_waits(
+    account: MailAccount, status: TrialStatus, asked: int, begun: int | None, is_lost: bool
+) -> None:
+    now = timezone.now()
+    trial = Trial.objects.create(kind=TrialKind.RECONCILIATION, account=account, status=status)
+    if begun is not None:
+        Trial.objects.update(result={"begun": (now - timedelta(minutes=begun)).isoformat()})
+    Trial.objects.update(requested_at=now - timedelta(minutes=asked))
+    trials.tidy()
+    trial.refresh_from_db()
+    assert (trial.status == TrialStatus.DONE) is is_lost
 
 
 def fetched(folder: EmailFolderPage, number: int) -> list[MailAccount]:
@@ -338,16 +363,50 @@ def test_each_account_is_reconciled_once_a_week_and_not_all_at_once(
 ) -> None:
     made = fetched(folder, 3)
     asked = []
+
+    def ask_later() -> None:
+        done = {"is_complete": True, "differences": 0}
+        Trial.objects.update(
+            requested_at=timezone.now() - timedelta(hours=2), status=TrialStatus.DONE, result=done
+        )
+
     for _ in range(4):
         assert len(reconciliation_schedule.request_due()) <= 1
         # In the same hour another worker asks in vain.
         assert reconciliation_schedule.request_due() == []
-        Trial.objects.update(requested_at=timezone.now() - timedelta(hours=2))
+        ask_later()
         asked.append(Trial.objects.count())
     assert asked == [1, 2, 3, 3]
     assert {each.account_id for each in Trial.objects.all()} == {each.pk for each in made}
     Trial.objects.update(requested_at=timezone.now() - timedelta(days=8))
     assert len(reconciliation_schedule.request_due()) == 1
+
+
+def test_one_that_failed_is_tried_again_within_a_day_and_keeps_nobody_waiting(
+    folder: EmailFolderPage,
+) -> None:
+    failing, other = fetched(folder, 2)
+    now = timezone.now()
+
+    def done(account: MailAccount, hours: int, *, is_complete: bool) -> None:
+        trial = Trial.objects.create(
+            kind=TrialKind.RECONCILIATION,
+            account=account,
+            status=TrialStatus.DONE,
+            result={"is_complete": is_complete, "differences": 0},
+        )
+        Trial.objects.filter(pk=trial.pk).update(requested_at=now - timedelta(hours=hours))
+
+    done(failing, 8 * 24, is_complete=True)
+    done(other, 7 * 24 + 1, is_complete=True)
+    done(failing, 11, is_complete=False)
+    assert [each.account for each in reconciliation_schedule.request_due()] == [other]
+    Trial.objects.filter(account=other).delete()
+    done(other, 2, is_complete=True)
+    assert reconciliation_schedule.request_due() == []
+    done(failing, 13, is_complete=False)
+    Trial.objects.filter(requested_at=now - timedelta(hours=11)).delete()
+    assert [each.account for each in reconciliation_schedule.request_due()] == [failing]
 
 
 def test_accounts_that_are_not_fetched_are_not_reconciled(folder: EmailFolderPage) -> None:
