@@ -656,6 +656,15 @@ class OriginalMissing(MailArchiveError):
     )
 
 
+class OriginalUnreadable(MailArchiveError):
+    """There, in a store that gives others."""
+
+    template = gettext_noop(
+        "The original %(sha256)s is in its store and cannot be read. See to the file and its disk, "
+        "or restore it from a backup, and verify again."
+    )
+
+
 class ChainBroken(MailArchiveError):
     template = gettext_noop(
         "Entry %(number)s of the chain of folder %(folder)s does not follow from the one before: "
@@ -671,10 +680,24 @@ class NotInChain(MailArchiveError):
     )
 
 
+class NotHeld(MailArchiveError):
+    template = gettext_noop(
+        "The chain of the folder %(folder)s says that the original %(sha256)s came in, and no "
+        "folder holds it any more. Compare the database with a backup."
+    )
+
+
+class MessageWithoutOriginal(MailArchiveError):
+    template = gettext_noop(
+        "The message %(page)s has no original in the database any more. "
+        "Compare the database with a backup."
+    )
+
+
 class PartsOutsideOriginal(MailArchiveError):
     template = gettext_noop(
         "What is stored about message %(page)s does not fit its original. "
-        "Read its folder again; the original is untouched by that."
+        "Read all of its folder again; the original is untouched by that."
     )
 
 

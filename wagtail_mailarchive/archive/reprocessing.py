@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from wagtail.models import Page
@@ -27,7 +28,7 @@ from .bulk_deletion import delete_rows
 from .rows import Row
 from .transactions import commit, in_halves
 
-_KEPT = {"page_ptr_id", "folder_id", "original_id", "listed", "received_at", "size"}
+_KEPT = {"page_ptr_id", "folder_id", "original_id", "listed", "received_at"}
 _FIELDS = tuple(
     field.attname
     for field in EmailMessagePage._meta.local_concrete_fields
@@ -35,6 +36,8 @@ _FIELDS = tuple(
 )
 _SECTION, _START = records.ATTACHMENT.index("section"), records.ATTACHMENT.index("start")
 _POSITION = records.ATTACHMENT.index("position")
+# What makes a part the same: its place in the original, else its section and what it holds.
+_SAME = ((_START,), (_SECTION, *map(records.ATTACHMENT.index, ("content_type", "sha256"))))
 
 
 @dataclass(slots=True)
@@ -142,7 +145,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
 
 def _stored(parsed: Mapping[int, ParsedMessage]) -> dict[int, dict[str, Any]]:
     """Return what the database holds of messages; those deleted meanwhile are missing."""
-    names = {*_FIELDS, *_KEPT, "title", "first_published_at"}
+    names = {*_FIELDS, *_KEPT, "title", "first_published_at", "original__size"}
     found = EmailMessagePage.objects.filter(pk__in=parsed).order_by("pk").values(*names)
     return {values["page_ptr_id"]: values for values in found}
 
@@ -152,7 +155,7 @@ def _values(stored: Mapping[str, Any], parsed: ParsedMessage) -> dict[str, Any]:
     values = records.message_values(
         stored["folder_id"],
         stored["original_id"],
-        stored["size"],
+        stored["original__size"],
         parsed,
         stored["received_at"],
         # When it was archived, which for some is the only time there is.
@@ -207,15 +210,15 @@ def _write_attachments(stored: Mapping[int, Any], parsed: Mapping[int, ParsedMes
 def _matches(before: Mapping[int, Row], after: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Yield (index in `after`, key in `before`) of what is the same part.
 
-    The same place in the original makes it so, else the same section. Never the same position: an
-    attachment that is gone must not leave its address to another.
+    Never the same position: an attachment that is gone must not leave its address to another.
     """
     left_after = dict(enumerate(after))
     left_before = dict(before)
-    for column in (_START, _SECTION):
-        by_value = {row[column]: key for key, row in reversed(left_before.items())}
+    for columns in _SAME:
+        same = itemgetter(*columns)
+        by_value = {same(row): key for key, row in reversed(left_before.items())}
         for number, row in list(left_after.items()):
-            key = by_value.pop(row[column], None)
+            key = by_value.pop(same(row), None)
             if key is not None:
                 del left_after[number], left_before[key]
                 yield number, key
