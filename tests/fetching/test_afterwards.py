@@ -19,6 +19,7 @@ from wagtail_mailarchive.crossings import Crossing
 from wagtail_mailarchive.exceptions import (
     DatabaseNotDurable,
     OriginalDamaged,
+    StorageError,
     UidNextFell,
 )
 from wagtail_mailarchive.fetching import afterwards, imap_treatment, run
@@ -27,6 +28,7 @@ from wagtail_mailarchive.fetching.health import health_of
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.models import (
+    ArchiveSiteSettings,
     EmailMessagePage,
     FetchRun,
     Lease,
@@ -310,6 +312,43 @@ def test_an_original_that_is_damaged_keeps_everything_on_the_server(
     assert left(dovecot, mail_user) == raws
     entry = LedgerEntry.objects.order_by("uid")[1]
     assert (entry.presence, entry.reason_code) == (Presence.PRESENT, OriginalDamaged.__name__)
+    # The others go with the next run, and it is said again as long as it is so.
+    again = fetch(account)
+    assert (again.deleted, again.not_proven) == (2, 1)
+    assert again.anomaly_code == OriginalDamaged.__name__
+    assert left(dovecot, mail_user) == raws[1:2]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["unreadable store", "missing file"])
+def test_a_store_that_cannot_be_read_fails_no_fetch_and_a_missing_file_keeps_no_other(
+    is_there: bool,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raws = deliver(dovecot, mail_user, 3)
+    fetch(account)
+    choose(account, AfterFetch.DELETE)
+    second = LedgerEntry.objects.order_by("uid")[1].original
+    real = originals.verify
+
+    def verify(original: Original) -> None:
+        if original == second:
+            raise StorageError(store="files")
+        real(original)
+
+    monkeypatch.setattr(originals, "verify", verify)
+    monkeypatch.setattr(originals, "is_stored", lambda original: is_there)
+    for _ in range(2):
+        done = fetch(account)
+        assert done.status == RunStatus.SUCCEEDED
+        assert done.anomaly_code == ("StorageError" if is_there else "OriginalMissing")
+    if is_there:
+        assert refusal(account) == "StorageError"
+        assert left(dovecot, mail_user) == raws
+    else:
+        assert left(dovecot, mail_user) == raws[1:2]
 
 
 def test_a_hash_that_was_changed_together_with_the_bytes_does_not_help(
@@ -414,12 +453,18 @@ def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alo
     [
         lambda: MailAccount.objects.update(after_fetch=AfterFetch.LEAVE),
         lambda: MailAccount.objects.update(after_fetch_days=30),
+        lambda: MailAccount.objects.update(mailboxes=["Sent"]),
+        lambda: MailAccount.objects.update(mailbox_choice=MailboxChoice.ALL),
+        lambda: ArchiveSiteSettings.objects.create(allow_server_deletion=False),
         lambda: MailAccount.objects.update(folder=factories.folder()),
         lambda: MailAccount.objects.update(enabled=False),
         lambda: FetchRun.objects.update(stop_requested=True),
         lambda: FetchRun.objects.update(anomaly_code="UidReused"),
     ],
-    ids=["left", "later", "folder", "disabled", "stopped", "anomaly"],
+    ids=[
+        *("left", "later", "other mailboxes", "all mailboxes", "forbidden"),
+        *("folder", "disabled", "stopped", "anomaly"),
+    ],
 )
 def test_an_account_edited_in_the_middle_has_nothing_more_done(
     edit: Callable[[], object],
@@ -546,6 +591,48 @@ def test_what_was_begun_is_given_up_where_the_account_leaves_mail_now(
     assert flags(dovecot, mail_user) == ["", ""]
     assert presences() == {Presence.PRESENT: 2}
     assert set(LedgerEntry.objects.values_list("treated", flat=True)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("step", "presence"),
+    [
+        (Crossing.MARKED_ON_SERVER, Presence.PRESENT),
+        (Crossing.CHANGED_ON_SERVER, Presence.REMOVED),
+    ],
+)
+def test_what_was_begun_is_given_up_in_a_mailbox_that_is_archived_no_more(
+    step: Crossing,
+    presence: Presence,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Work"])
+    raws = deliver(dovecot, mail_user, 2, "Work")
+    die_in_a_fetch(account, monkeypatch, step)
+    FetchRun.objects.update(status=RunStatus.FAILED, finished_at=timezone.now())
+    choose(account, AfterFetch.DELETE, mailboxes=["INBOX"])
+    fetch(account)
+    assert presences() == {presence: 2}
+    if presence == Presence.PRESENT:
+        assert left(dovecot, mail_user, "Work") == raws
+        assert flags(dovecot, mail_user, "Work") == ["", ""]
+
+
+def test_another_servers_mailboxes_are_not_treated_by_what_is_known_of_the_first(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(account, AfterFetch.MARK_READ)
+    deliver(dovecot, mail_user, 2)
+    opened, _ = open_run(account, trigger=Trigger.SCHEDULE)
+    while opened.fetched_at is None:
+        assert run.work_on(opened.pk, seconds=0) is run.Verdict.CONTINUES
+        opened.refresh_from_db()
+    # Edited between two tasks; the new one may have the same UIDVALIDITY.
+    Mailbox.objects.update(server="somebody@elsewhere")
+    assert run.work_on(opened.pk) is run.Verdict.FINISHED
+    assert flags(dovecot, mail_user) == ["", ""]
 
 
 def test_a_pending_message_whose_uid_was_forgotten_is_read_and_removed_anew(

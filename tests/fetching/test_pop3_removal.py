@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from pytest_django import Settings
 
 from tests import factories
 from tests.servers.dovecot import Dovecot
-from tests.servers.maildrop import Maildrop
+from tests.servers.maildrop import Maildrop, Name, by_content
 from tests.servers.scripted import ScriptedServer
 from wagtail_mailarchive import crossings
 from wagtail_mailarchive.crossings import Crossing
@@ -25,6 +26,7 @@ from wagtail_mailarchive.models import (
     FetchRun,
     LedgerEntry,
     MailAccount,
+    Outcome,
     Presence,
     RunStatus,
     Trigger,
@@ -182,7 +184,8 @@ def test_a_task_whose_time_is_up_removes_what_is_proven_and_the_next_goes_on(
         left = []
         while run.work_on(opened.pk, seconds=0) is run.Verdict.CONTINUES:
             left.append(len(maildrop.messages))
-    assert left[:2] == [3, 1]
+    # The first one has fetched only: nothing is begun once the time is up.
+    assert left[:3] == [5, 3, 1]
     opened.refresh_from_db()
     assert (opened.status, opened.deleted, opened.adds_up) == (RunStatus.SUCCEEDED, 5, True)
 
@@ -241,3 +244,77 @@ def test_what_was_begun_is_given_up_where_the_account_leaves_mail_now(
     gone = step is Crossing.CHANGED_ON_SERVER
     assert len(maildrop.messages) == (0 if gone else 2)
     assert presences() == {Presence.REMOVED if gone else Presence.PRESENT: 2}
+
+
+def test_a_message_at_which_the_server_fails_keeps_no_other_for_ever(
+    folder: EmailFolderPage,
+) -> None:
+    maildrop = Maildrop(mails(4))
+    bad = maildrop.messages[1]
+    with deleting(folder, maildrop) as account:
+        fetch(choose(account, AfterFetch.LEAVE))
+        choose(account, AfterFetch.DELETE)
+        for _ in range(6):
+            maildrop.broken = {maildrop.messages.index(bad) + 1}
+            done = fetch(account)
+            assert done.status == RunStatus.SUCCEEDED
+            if maildrop.messages == [bad]:
+                break
+            maildrop.messages += [mails(9)[-1]]
+        else:
+            raise AssertionError(maildrop.messages)
+        assert refusal(account) == done.anomaly_code == "ConnectionDropped"
+        maildrop.broken = set()
+        fetch(account)
+        assert refusal(account) == ""
+    assert maildrop.messages == []
+
+
+def test_identical_messages_of_the_same_name_are_deleted_like_others(
+    folder: EmailFolderPage,
+) -> None:
+    [first, second] = mails(2)
+    maildrop = Maildrop([first, first, second])
+    with deleting(folder, maildrop) as account:
+        assert fetch(account).deleted == 3
+    assert maildrop.messages == []
+
+
+@pytest.mark.parametrize("name", [by_content, names], ids=["same name", "another name"])
+def test_a_copy_that_comes_after_the_first_was_deleted_is_deleted_like_it(
+    name: Name, folder: EmailFolderPage
+) -> None:
+    [raw, other] = mails(2)
+    maildrop = Maildrop([raw], name=name)
+    with deleting(folder, maildrop) as account:
+        assert fetch(account).deleted == 1
+        maildrop.messages = [other]
+        assert fetch(account).deleted == 1
+        if name is names:
+            maildrop.name = lambda number, raw: f"new{number}"
+        maildrop.messages = [raw]
+        fetch(account)
+        fetch(account)
+    assert maildrop.messages == []
+    assert presences() == {Presence.REMOVED: 3}
+    assert Counter(LedgerEntry.objects.values_list("outcome", flat=True)) == {
+        Outcome.ARCHIVED: 2,
+        Outcome.DUPLICATE: 1,
+    }
+
+
+def test_what_was_never_read_is_remembered_when_a_copy_of_other_mail_comes(
+    folder: EmailFolderPage, settings: Settings
+) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "MAX_MESSAGE_SIZE": 5_000}
+    large = factories.raw("Large", body="x" * 9_000).replace(b"\n", b"\r\n")
+    [raw] = mails(1)
+    maildrop = Maildrop([raw, large], name=lambda number, raw: f"{len(raw)}")
+    with deleting(folder, maildrop) as account:
+        fetch(choose(account, AfterFetch.LEAVE))
+        maildrop.messages = []
+        fetch(account)
+        maildrop.messages, maildrop.name = [raw], lambda number, raw: "again"
+        fetch(account)
+    row = LedgerEntry.objects.get(outcome=Outcome.TOO_LARGE)
+    assert (row.presence, row.envelope.subject) == (Presence.GONE, "Large")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
+from django.db.models import Sum
 
 from tests import factories
 from tests.servers.scripted import ScriptedServer, Talk
+from wagtail_mailarchive.fetching import imap_treatment
 from wagtail_mailarchive.fetching.foreground import fetch_now
+from wagtail_mailarchive.fetching.health import health_of
+from wagtail_mailarchive.fetching.treatment import try_again
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     FetchRun,
@@ -20,7 +24,8 @@ from wagtail_mailarchive.models import (
 from wagtail_mailarchive.models.account import AfterFetch
 
 from .test_afterwards import refusal
-from .test_faults import Fault, asked_for, one_answer, says_nil
+from .test_busy_servers import is_busy
+from .test_faults import Fault, answer, asked_for, hangs_up, one_answer, says_nil, says_no
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("durable")]
 
@@ -83,9 +88,9 @@ class Server:
                     return
 
     def _change(self, talk: Talk, tag: bytes, command: bytes) -> None:
-        for beginning, answer in self.says.items():
+        for beginning, said in self.says.items():
             if command.startswith(beginning):
-                talk.send(tag + b" " + answer + b"\r\n")
+                talk.send(tag + b" " + said + b"\r\n")
                 return
         uids = set(asked_for(command))
         if command.startswith(b"UID STORE") and b"Deleted" in command:
@@ -239,9 +244,108 @@ def test_a_connection_lost_in_the_command_leaves_it_pending_and_the_next_run_fin
 ) -> None:
     server = Server(says={b"UID EXPUNGE": b"* garbage"})
     done, _ = run_against(server, folder, AfterFetch.DELETE)
-    assert done.status == RunStatus.FAILED
+    assert (done.status, done.anomaly_code) == (RunStatus.SUCCEEDED, "ProtocolError")
     assert presences() == [Presence.REMOVAL_PENDING] * 3
     assert server.marked == {1, 2, 3}
     server.says = {}
     assert fetch_again(server, AfterFetch.DELETE).deleted == 3
     assert presences() == [Presence.REMOVED] * 3
+
+
+@pytest.mark.parametrize("fault", [hangs_up, says_no, is_busy])
+def test_a_message_at_which_the_server_fails_now_comes_last_and_keeps_no_other(
+    fault: Fault, folder: EmailFolderPage
+) -> None:
+    server = Server(1, 2, 3, 4)
+    server.later[2] = fault
+    ends = []
+    with ScriptedServer(server) as scripted:
+        account = factories.account(folder, scripted.endpoint())
+        fetch_now(account)
+        account.after_fetch = AfterFetch.DELETE
+        account.save()
+        for number in (5, 6, 7):
+            done = fetch_now(account).run
+            assert done.status == RunStatus.SUCCEEDED
+            assert refusal(account) == done.anomaly_code != ""
+            assert server.bodies.keys() <= {1, 2, 3, 4}
+            ends.append(set(server.bodies))
+            server.bodies[number] = mail(number)
+        # Once the server has healed, it goes like any other.
+        server.later = {}
+        fetch_now(account)
+        assert fetch_now(account).run.anomaly_code == refusal(account) == ""
+    # First in company, then alone and after those that are new, then after all others.
+    assert ends[-1] == {2}
+    assert server.bodies == {}
+
+
+def test_a_message_that_is_given_only_in_pieces_is_removed(folder: EmailFolderPage) -> None:
+    server = Server()
+    whole = server.bodies[2]
+    assert isinstance(whole, bytes)
+
+    def only_in_pieces(talk: Talk, tag: bytes, uid: int) -> bool:
+        command = talk.received[-1].partition(b" ")[2]
+        if b"<" not in command:
+            return False
+        talk.send(answer(command, uid, whole) + tag + b" OK done\r\n")
+        return True
+
+    server.later[2] = only_in_pieces
+    done, _ = run_against(server, folder, AfterFetch.DELETE, times=2)
+    assert (done.deleted, done.anomaly_code) == (3, "")
+
+
+def test_what_was_copied_and_cannot_be_taken_away_is_not_copied_again(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap_treatment, "_REMOVED", 2)
+    copied = b"OK [COPYUID 9 1:2 5:6] x"
+    server = Server(says={b"UID COPY": copied, b"UID EXPUNGE": b"NO [NOPERM] no"})
+    _, account = run_against(server, folder, AfterFetch.MOVE)
+    assert refusal(account) == "ChangeRefused"
+    reasons = LedgerEntry.objects.order_by("uid").values_list("reason_code", flat=True)
+    assert list(reasons) == ["CopyNotRemoved", "CopyNotRemoved", ""]
+    assert presences() == [Presence.PRESENT] * 3
+    assert server.marked == set()
+    # Nor is any other: each fetch would copy some more.
+    fetch_again(server, AfterFetch.MOVE)
+    assert refusal(account) == "NoMoreCopies"
+    assert [each.split()[1] for each in server.changes].count(b"COPY") == 1
+    monkeypatch.setattr(imap_treatment, "_REMOVED", 50)
+    server.says = {b"UID COPY": b"OK [COPYUID 9 1:3 5:7] x"}
+    try_again(account)
+    assert fetch_again(server, AfterFetch.MOVE).moved == 3
+
+
+def test_a_full_mailbox_is_no_busy_server(folder: EmailFolderPage) -> None:
+    server = Server(says={b"UID MOVE": b"NO [OVERQUOTA] full"}, capabilities=WITH_MOVE)
+    done, account = run_against(server, folder, AfterFetch.MOVE)
+    assert (done.status, done.anomaly_code) == (RunStatus.SUCCEEDED, "")
+    assert refusal(account) == "ChangeRefused"
+
+
+def test_what_stays_for_good_is_said_as_long_as_it_does(folder: EmailFolderPage) -> None:
+    server = Server()
+    server.later[2] = mail(99)
+    _, account = run_against(server, folder, AfterFetch.DELETE, times=3)
+    assert refusal(account) == "MessagesLeft"
+    assert "so many: 1" in health_of(account).not_treated_because
+    server.later = {}
+    try_again(account)
+    assert fetch_again(server, AfterFetch.DELETE).deleted == 1
+    assert refusal(account) == ""
+
+
+def test_no_other_message_than_was_archived_is_marked_as_read(folder: EmailFolderPage) -> None:
+    server = Server()
+    run_against(server, folder, AfterFetch.LEAVE)
+    LedgerEntry.objects.filter(uid=2).update(received_at="2020-01-01T00:00:00Z")
+    done = fetch_again(server, AfterFetch.MARK_READ)
+    assert (done.marked_read, done.anomaly_code) == (0, "UidReused")
+    assert server.changes == []
+    # The next fetch reads what is there, and then all of it is marked.
+    fetch_again(server, AfterFetch.MARK_READ)
+    assert fetch_again(server, AfterFetch.MARK_READ).status == RunStatus.SUCCEEDED
+    assert FetchRun.objects.aggregate(number=Sum("marked_read"))["number"] == 3

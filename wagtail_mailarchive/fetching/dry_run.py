@@ -39,7 +39,7 @@ from .afterwards import why_not
 from .choice import mailboxes_to_archive
 from .credentials import endpoint_of
 from .selection import Criterion, criteria
-from .treatment import concerned
+from .treatment import MOST_DAYS, concerned
 
 SECONDS = 240.0
 # Messages told one by one, those to be archived first; of the others there are numbers only.
@@ -136,7 +136,7 @@ class _Survey:
         self._others: list[dict[str, Any]] = []
         self._account = account
         self._largest = account.largest_message()
-        self._before = timezone.now() - timedelta(days=account.after_fetch_days)
+        self._before = timezone.now() - timedelta(days=min(account.after_fetch_days, MOST_DAYS))
 
     @property
     def listed(self) -> list[dict[str, Any]]:

@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..crossings import Crossing, cross
-from ..exceptions import ChangeRefused, CopyNotConfirmed, MailboxReadOnly, UidValidityChanged
+from ..exceptions import (
+    ChangeRefused,
+    CopyNotConfirmed,
+    CopyNotRemoved,
+    MailboxReadOnly,
+    NoMoreCopies,
+    UidReused,
+    UidValidityChanged,
+)
 from ..models import LedgerEntry, Mailbox
 from ..models.account import AfterFetch
 from ..sources.base import MailboxState
 from ..sources.imap_changes import ChangingImapSource
+from .identity import differing
+from .listing import forget_uids
 from .proof import Proof, prove
-from .treatment import Doubtful, Treatment, require_as_it_was
+from .treatment import Doubtful, Treatment, entries_of, is_copied_in_vain, require_as_it_was
 from .under_way import TimeIsUp, UnderWay
 
 _REMOVED = 50  # messages at a time: what is pending when a worker dies
@@ -27,8 +37,11 @@ class ImapTreatment:
         self._source = source
         self._mailbox = mailbox
 
-    def work(self, treatment: Treatment) -> None:
+    def work(self, treatment: Treatment, *, again: bool) -> None:
         """Treat what is due.
+
+        Args:
+            again: of that at which something went wrong before.
 
         Raises:
             Doubtful, TimeIsUp, Unwanted.
@@ -38,15 +51,15 @@ class ImapTreatment:
         self._open()
         if treatment.action == AfterFetch.MOVE:
             to = self._under_way.account.move_to
+            if not self._source.has_move and is_copied_in_vain(self._under_way.account):
+                raise NoMoreCopies(host=self._under_way.account.host, mailbox=to)
             self._under_way.change(self._source, lambda: self._source.create_mailbox(to))
         most = _MARKED_READ if treatment.action == AfterFetch.MARK_READ else _REMOVED
-        last = 0
-        while entries := treatment.due(after=last, most=most):
-            last = entries[-1].uid
+        for entries in treatment.portions(most, again=again):
             if treatment.action == AfterFetch.MARK_READ:
                 self._mark_read(treatment, [entry.uid for entry in entries])
             else:
-                self._remove(treatment, entries)
+                self._remove(treatment, entries, in_pieces=again)
 
     def give_up(self, uids: Sequence[int]) -> list[int]:
         """Return those of `uids` that are still there, without \\Deleted.
@@ -76,10 +89,22 @@ class ImapTreatment:
         state = self._under_way.ask(self._source, lambda: opening(name))
         if state.uidvalidity != self._mailbox.uidvalidity:
             # Its UIDs name other messages than when it was listed.
-            self._under_way.saw(UidValidityChanged(mailbox=name))
+            if self._mailbox.is_archived:
+                self._under_way.saw(UidValidityChanged(mailbox=name))
+            else:
+                # Nobody lists it any more.
+                forget_uids(self._mailbox, state.uidvalidity, self._under_way.lease)
             raise Doubtful
 
     def _mark_read(self, treatment: Treatment, uids: list[int]) -> None:
+        # Nothing proves these byte for byte, and mail of others marked as read may be one that is
+        # never archived then.
+        rows = entries_of(self._mailbox)
+        if others := differing(self._under_way, self._source, rows, uids):
+            self._under_way.saw(UidReused(mailbox=self._mailbox.name, number=len(others)))
+            # The next fetch compares all of it.
+            Mailbox.objects.filter(pk=self._mailbox.pk).update(uidnext=None)
+            raise Doubtful
         require_as_it_was(self._under_way)
         self._under_way.change(self._source, lambda: self._source.mark_read(uids))
         cross(Crossing.CHANGED_ON_SERVER)
@@ -87,10 +112,12 @@ class ImapTreatment:
         cross(Crossing.REMOVAL_NOTED)
         self._go_on()
 
-    def _remove(self, treatment: Treatment, entries: Sequence[LedgerEntry]) -> None:
-        for proof in prove(self._under_way, self._source, entries):
+    def _remove(
+        self, treatment: Treatment, entries: Sequence[LedgerEntry], *, in_pieces: bool
+    ) -> None:
+        for proof in prove(self._under_way, self._source, entries, in_pieces=in_pieces):
             cross(Crossing.PROVEN)
-            treatment.note_unproven(proof)
+            treatment.note_unproven(proof, is_alone=in_pieces)
             if proof.proven:
                 self._remove_proven(treatment, proof)
                 self._go_on()
@@ -120,7 +147,12 @@ class ImapTreatment:
             treatment.note_not_done(uids, error)
             self._under_way.saw(error)
             raise
-        self._delete(uids)
+        try:
+            self._delete(uids)
+        except ChangeRefused:
+            host = self._under_way.account.host
+            treatment.note_not_done(uids, CopyNotRemoved(host=host, mailbox=to))
+            raise
 
     def _delete(self, uids: list[int]) -> None:
         source = self._source

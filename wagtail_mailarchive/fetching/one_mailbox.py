@@ -64,6 +64,7 @@ class OneMailbox:
                 },
             )
         self._uidvalidity = 0
+        self._maildrop: maildrop.Listed | None = None
         cross(Crossing.MAILBOX_NOTED)
 
     def fetch(self) -> None:
@@ -80,7 +81,8 @@ class OneMailbox:
     def _list(self) -> None:
         under_way, source, mailbox = self._under_way, self._source, self._mailbox
         if isinstance(source, Pop3Source):
-            state = maildrop.update_ledger(under_way, source, mailbox)
+            self._maildrop = maildrop.update_ledger(under_way, source, mailbox)
+            state = self._maildrop.state
         else:
             state = listing.update_ledger(under_way, source, mailbox)
         self._uidvalidity = state.uidvalidity
@@ -157,11 +159,11 @@ class OneMailbox:
 
     def _unknown(self, incoming: Sequence[Incoming]) -> Sequence[Incoming]:
         """Return what the ledger does not know under another name."""
-        if not isinstance(self._source, Pop3Source) or not incoming:
+        if self._maildrop is None or not incoming:
             return incoming
         under_way = self._under_way
         with under_way.fenced():
-            known = maildrop.take_up_again(self._mailbox, self._uidvalidity, incoming)
+            known = maildrop.take_up_again(self._mailbox, self._maildrop, incoming)
             if not known:
                 return incoming
             size = sum(each.original.size for each in known)

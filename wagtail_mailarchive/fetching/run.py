@@ -75,7 +75,6 @@ def work_on(
     # In the same query, because most accounts leave all mail on the server and pay nothing for it.
     pending = LedgerEntry.objects.filter(
         mailbox__account=OuterRef("account"),
-        mailbox__is_archived=True,
         presence=Presence.REMOVAL_PENDING,
     )
     runs = FetchRun.objects.filter(pk=run_id, status__in=ACTIVE).select_related("account")
