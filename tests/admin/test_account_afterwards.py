@@ -337,6 +337,21 @@ def test_it_is_confirmed_again_when_other_mail_would_be_deleted(
     assert ("confirm_address" in found) is is_asked
 
 
+@pytest.mark.parametrize(
+    ("names", "is_asked"), [("INBOX", False), ("INBOX\nSent", False), ("INBOX\nDrafts", True)]
+)
+def test_it_is_confirmed_again_when_all_mailboxes_become_others(
+    names: str, is_asked: bool, boss: Client, account: MailAccount
+) -> None:
+    change(boss, account, **DELETE, mailbox_choice="all")
+    for name in ("INBOX", "Sent"):
+        Mailbox.objects.create(account=account, folder=account.folder, name=name)
+    sent = {"after_fetch": "delete", "mailbox_choice": "named", "mailboxes": names}
+    response = change(boss, account, **sent)
+    found = response.context["form"].errors if response.status_code == 200 else {}
+    assert ("confirm_address" in found) is is_asked
+
+
 def test_a_test_of_the_connection_needs_no_confirmation(boss: Client, account: MailAccount) -> None:
     sent = {"after_fetch": "delete", "action-test": "1"}
     response = change(boss, account, **sent)
