@@ -26,7 +26,7 @@ from .search import find_heads
 MOST = 50
 # Of the index: asked for at first, and looked at at once.
 _FIRST = MOST + 1
-_KEYS_AT_ONCE = 1_000
+_KEYS_AT_ONCE = 200
 _LONGEST = 2_000  # characters of a question
 _MOST_WORDS = 20
 _HEADER = re.compile(r"\s*(message-id|subject|from|date|sender)\s*:\s*", re.IGNORECASE)
@@ -124,7 +124,10 @@ def _with_words(
         for start in range(seen, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             texts = MessageText.objects.filter(pk__in=some).values("message")
-            found |= {each.pk: each for each in within.filter(pk__in=texts)[: MOST + 1]}
+            # Not in order, so that the database looks up these and does not walk through all.
+            found |= {each.pk: each for each in within.filter(pk__in=texts).order_by()}
+            if len(found) > MOST:
+                break
         if len(keys) < limit:
             break
         seen, limit = len(keys), 4 * limit
