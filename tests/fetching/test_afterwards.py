@@ -431,6 +431,19 @@ def test_mail_is_not_moved_to_where_it_is_archived_from(
     assert left(dovecot, mail_user) == raws
 
 
+def test_mail_is_not_moved_to_where_it_may_be_archived_from_under_another_spelling(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    """To some servers both names are the same."""
+    choose(account, AfterFetch.MOVE, move_to="done", mailbox_choice=MailboxChoice.ALL, mailboxes=[])
+    raws = deliver(dovecot, mail_user, 1)
+    dovecot.deliver(mail_user, crlf(factories.raw("Other")), mailbox="Done")
+    done = fetch(account)
+    assert (done.archived, done.moved) == (2, 0)
+    assert refusal(account) == "MoveTargetArchived"
+    assert left(dovecot, mail_user) == raws
+
+
 def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alone(
     account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

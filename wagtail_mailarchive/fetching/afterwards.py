@@ -34,6 +34,7 @@ from ..models.site_settings import effective_settings
 from ..sources.base import Source, SpecialUse
 from ..sources.imap_changes import ChangingImapSource
 from ..sources.pop3_changes import ChangingPop3Source
+from .choice import is_alike
 from .durability import why_not_durable
 from .health import note_treatment
 from .imap_treatment import ImapTreatment
@@ -211,10 +212,8 @@ def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
         return ServerDeletionForbidden()
     if action in REMOVALS and (reason := why_not_durable()):
         return reason
-    if action == AfterFetch.MOVE and account.mailbox_choice == MailboxChoice.NAMED:
-        for name in account.mailboxes:
-            if _is_target(account, name):
-                return MoveTargetArchived(mailbox=name)
+    if action == AfterFetch.MOVE and (name := _archived_target(account)):
+        return MoveTargetArchived(mailbox=name)
     if is_imap:
         offered = set(source.capabilities)
         if action == AfterFetch.DELETE and "UIDPLUS" not in offered:
@@ -222,6 +221,21 @@ def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
         if action == AfterFetch.MOVE and not offered & {"UIDPLUS", "MOVE"}:
             return NoMove(host=host)
     return None
+
+
+def _archived_target(account: MailAccount) -> str:
+    """Return the mailbox that is archived and may be the one to move to; "" if there is none.
+
+    To some servers names are the same in upper and lower case. What is moved would come back there
+    as new mail, in each fetch.
+    """
+    if account.mailbox_choice == MailboxChoice.NAMED:
+        names = list(account.mailboxes)
+    else:
+        # The one of exactly this name is left out.
+        known = Mailbox.objects.filter(account=account, is_archived=True)
+        names = list(known.exclude(name=account.move_to).values_list("name", flat=True))
+    return next((name for name in names if is_alike(name, account.move_to)), "")
 
 
 def _is_target(account: MailAccount, name: str) -> bool:
