@@ -176,6 +176,7 @@ def test_answers_nobody_asked_for_change_nothing(folder: EmailFolderPage) -> Non
     with ScriptedServer(script) as server:
         run = fetch_now(factories.account(folder, server.endpoint())).run
     assert (run.status, run.archived) == (RunStatus.SUCCEEDED, 4), run.error
+    assert (run.adds_up, run.anomaly_code) == (True, "")
     assert archived() == set(whole.values())
 
 
@@ -192,9 +193,9 @@ def test_an_expunge_nobody_asked_for_takes_no_message_for_another(folder: EmailF
 
     bodies: dict[int, bytes | Fault] = {**whole, 3: expunged_before}
     with ScriptedServer(mailbox(bodies)) as server:
-        fetch_now(factories.account(folder, server.endpoint()))
-    uids = LedgerEntry.objects.filter(outcome=Outcome.ARCHIVED).select_related("original")
-    for entry in uids:
+        run = fetch_now(factories.account(folder, server.endpoint())).run
+    assert (run.status, run.archived, run.adds_up) == (RunStatus.SUCCEEDED, 4, True), run.error
+    for entry in LedgerEntry.objects.select_related("original"):
         assert entry.original is not None
         assert originals.read(entry.original) == whole[entry.uid]
 

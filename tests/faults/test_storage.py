@@ -64,7 +64,9 @@ def test_a_connection_lost_at_commit_that_did_not_commit_brings_the_batch_again(
     nth: int, postgresqls: Databases, dovecot: Dovecot
 ) -> None:
     connected = connect(dovecot)
-    survive(postgresqls, connected, "RUN_COUNTED", "lose_the_connection_before_commit", nth=nth)
+    accident = "lose_the_connection_before_commit"
+    ended = survive(postgresqls, connected, "RUN_COUNTED", accident, nth=nth)
+    assert "terminating connection" in ended.told
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -72,7 +74,9 @@ def test_a_connection_lost_at_commit_that_did_commit_brings_nothing_twice(
     nth: int, postgresqls: Databases, dovecot: Dovecot
 ) -> None:
     connected = connect(dovecot)
-    survive(postgresqls, connected, "RUN_COUNTED", "lose_the_connection_after_commit", nth=nth)
+    accident = "lose_the_connection_after_commit"
+    ended = survive(postgresqls, connected, "RUN_COUNTED", accident, nth=nth)
+    assert "the connection is closed" in ended.told
 
 
 def test_a_fetch_inside_another_transaction_is_refused_before_anything_is_written(

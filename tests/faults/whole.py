@@ -20,13 +20,14 @@ from wagtail_mailarchive.models import (
     EmailMessagePage,
     LedgerEntry,
     MailAccount,
+    Mailbox,
     Original,
     Outcome,
     Presence,
 )
 
 # What a fetch that finds nothing new may change.
-_MAY_CHANGE = {"fetchrun", "lease", "accounthealth", "mailbox", "notice", "workerheartbeat"}
+_MAY_CHANGE = {"fetchrun", "lease", "accounthealth", "notice", "workerheartbeat"}
 
 
 class Server(TypedDict):
@@ -50,6 +51,9 @@ def problems(server: Server) -> Iterator[str]:
     )
     if twice.exists():
         yield f"second pages: {list(twice)}"
+    unfindable = EmailMessagePage.objects.filter(text_entry=None)
+    if unfindable.exists():
+        yield f"pages without a row to be found by: {list(unfindable)}"
     if any(Page.find_problems()):
         yield f"the tree is broken: {Page.find_problems()}"
     yield from _broken_chain()
@@ -84,6 +88,8 @@ def snapshot(server: Server) -> dict[str, str]:
         if model._meta.model_name not in _MAY_CHANGE
     }
     tables["page"] = Page.objects.order_by("pk").values_list()
+    listed = [field.attname for field in Mailbox._meta.fields if field.attname != "listed_at"]
+    tables["mailbox"] = Mailbox.objects.order_by("pk").values_list(*listed)
     found = {name: _digest(repr(list(rows)).encode()) for name, rows in tables.items()}
     for mailbox, path in server["maildirs"].items():
         found[f"files of {mailbox}"] = repr([file.name for file in _files(path)])
