@@ -39,7 +39,6 @@ from . import mail
 from .accidents import ACCIDENTS
 from .whole import Server, problems, snapshot, unfinished
 
-
 # What a run counts that does anything.
 _DOINGS = ("archived", "duplicates", "quarantined", "waiting", "marked_read", "moved", "deleted")
 

@@ -152,9 +152,10 @@ def test_a_worker_that_is_killed_when_it_has_stored_loses_nothing(
         keep(*args)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(tokens, "_keep", killed)
-        tokens.access_token(account)
+        with pytest.raises(KeyboardInterrupt):
+            tokens.access_token(account)
     # Nor did it give its claim free.
     claim_for(account, timedelta(minutes=5))
 
@@ -171,9 +172,10 @@ def test_a_worker_that_is_killed_before_it_has_stored_has_somebody_sign_in_again
     def killed(*args: Any) -> bool:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(tokens, "_keep", killed)
-        tokens.access_token(account)
+        with pytest.raises(KeyboardInterrupt):
+            tokens.access_token(account)
 
     # What the provider gave is known to nobody, and what is stored it takes no more.
     with pytest.raises(SignInNeeded):
