@@ -28,9 +28,11 @@ from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     AccountHealth,
     EmailFolderPage,
+    EmailMessagePage,
     FetchRun,
     Lease,
     MailAccount,
+    Original,
     RunStatus,
 )
 from wagtail_mailarchive.sources.base import Endpoint, Security
@@ -88,17 +90,21 @@ def fetch(
     return {here.name: times for here, times in met.items()}
 
 
-def fetch_inside_a_transaction(endpoint: dict[str, Any], account: dict[str, Any]) -> str:
-    """Fetch as a view with ATOMIC_REQUESTS would; return what prevents that."""
+def fetch_inside_a_transaction(endpoint: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
+    """Fetch as a view with ATOMIC_REQUESTS would; return what prevents that, and what it wrote."""
     connect(endpoint, account)
     [run] = schedule.dispatch_due()
     OrmQ.objects.all().delete()
-    try:
-        with transaction.atomic():
+    told = ""
+    with transaction.atomic():
+        try:
             tasks.fetch(run.pk)
-    except RuntimeError as error:
-        return str(error)
-    return ""
+        except RuntimeError as error:
+            told = str(error)
+        # Looked at before it is undone.
+        written = Original.objects.count() + EmailMessagePage.objects.count()
+        transaction.set_rollback(True)
+    return {"told": told, "written": written}
 
 
 def request_inside_a_transaction(endpoint: dict[str, Any], account: dict[str, Any]) -> list[int]:

@@ -24,6 +24,7 @@ from wagtail_mailarchive.models import (
     Outcome,
     RunStatus,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 
 from .databases import Databases
 from .survival import connect, expect_whole, survive
@@ -90,7 +91,9 @@ def test_a_fetch_inside_another_transaction_is_refused_before_anything_is_writte
             endpoint=connected.endpoint,
             account=connected.account,
         )
-        assert "durable" in ended.result
+        assert ended.result is not None, ended.told
+        assert "durable" in ended.result["told"]
+        assert ended.result["written"] == 0
         expect_whole(databases, database, connected, told=ended.told)
 
 
@@ -121,7 +124,8 @@ class Forgetful(InMemoryStorage):
 
 
 @pytest.mark.django_db
-def test_a_store_that_gives_other_bytes_back_archives_nothing_until_it_is_well(
+@pytest.mark.usefixtures("durable")
+def test_a_store_that_gives_other_bytes_back_archives_and_moves_nothing_until_it_is_well(
     account: MailAccount,
     dovecot: Dovecot,
     mail_user: str,
@@ -144,3 +148,11 @@ def test_a_store_that_gives_other_bytes_back_archives_nothing_until_it_is_well(
     monkeypatch.setattr(Forgetful, "is_forgetful", False)
     assert fetch_now(account).run.archived == 3
     assert EmailMessagePage.objects.count() == 3
+    MailAccount.objects.update(after_fetch=AfterFetch.MOVE, move_to="Done")
+    monkeypatch.setattr(Forgetful, "is_forgetful", True)
+    run = fetch_now(MailAccount.objects.get()).run
+    assert (run.moved, run.anomaly_code) == (0, "OriginalDamaged")
+    assert len(dovecot.message_files(mail_user)) == 3
+    monkeypatch.setattr(Forgetful, "is_forgetful", False)
+    assert fetch_now(MailAccount.objects.get()).run.moved == 3
+    assert len(dovecot.message_files(mail_user, "Done")) == 3

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 
 HINTS = [
     (b"NO [OVERQUOTA] Account exceeded command or bandwidth limits.", 60),
+    (b"NO [LIMIT] Too many commands", 60),
+    (b"NO [UNAVAILABLE] Try again", 60),
     (b"BAD Request is throttled. Suggested Backoff Time: 9000000 milliseconds", 9_000),
 ]
 

@@ -198,7 +198,7 @@ def test_each_difference_is_told_with_its_message_and_the_next_fetch_mends_it(
         LedgerEntry.objects.filter(uid=1).delete()
         LedgerEntry.objects.filter(uid=2).update(presence=Presence.GONE)
         LedgerEntry.objects.create(mailbox=mailbox, uidvalidity=7, uid=9)
-        inbox.received[3] = "02-Feb-2024 00:00:00 +0000"
+        inbox.messages[3], inbox.received[3] = mail(4), "02-Feb-2024 00:00:00 +0000"
         result = reconcile(account)
         assert found(result) == {"not_here": 1, "back": 1, "not_there": 1, "other": 1}
         assert result["differences"] == 4
@@ -212,7 +212,8 @@ def test_each_difference_is_told_with_its_message_and_the_next_fetch_mends_it(
         run = fetch_now(account).run
         assert run.adds_up
         assert found(reconcile(account)) == {}
-    assert EmailMessagePage.objects.count() == 3
+    # That of UID 3 before, and the one of now.
+    assert EmailMessagePage.objects.count() == 4
 
 
 def test_removals_under_way_and_waiting_mail_are_told_with_their_reason(
