@@ -476,8 +476,9 @@ class MoveTargetArchived(MailArchiveError):
 
 class GmailKeepsMail(MailArchiveError):
     template = gettext_noop(
-        "%(host)s is a server of Gmail, where deleting only takes a message out of its mailbox: "
-        "it stays in “All Mail”. To have it go, choose to move it to the mailbox for trash."
+        "%(host)s is a server of Gmail, where deleting or moving a message only takes it out of "
+        "its mailbox: it stays in “All Mail”. To have it go, choose to move it to the mailbox for "
+        "trash."
     )
 
 

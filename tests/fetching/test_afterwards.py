@@ -23,6 +23,7 @@ from wagtail_mailarchive.exceptions import (
     UidNextFell,
 )
 from wagtail_mailarchive.fetching import afterwards, imap_treatment, run
+from wagtail_mailarchive.fetching.dry_run import dry_run
 from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.fetching.health import health_of
 from wagtail_mailarchive.fetching.schedule import open_run
@@ -443,12 +444,40 @@ def test_mail_is_not_moved_to_where_it_may_be_archived_from_under_another_spelli
     assert left(dovecot, mail_user) == raws
 
 
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [(AfterFetch.DELETE, ""), (AfterFetch.MOVE, "Old"), (AfterFetch.MOVE, "Bin")],
+    ids=["delete", "move", "move to the trash"],
+)
+def test_on_gmail_all_mail_is_left_alone_where_it_would_stay(
+    action: AfterFetch,
+    target: str,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = RemoteMailbox("Everything", SpecialUse.ALL)
+    listed = [RemoteMailbox("INBOX"), everything, RemoteMailbox("Bin", SpecialUse.TRASH)]
+    monkeypatch.setattr(ImapSource, "is_gmail", True)
+    monkeypatch.setattr(ImapSource, "list_mailboxes", lambda self: listed)
+    choose(account, action, move_to=target, mailboxes=["Everything"])
+    dovecot.deliver(mail_user, crlf(factories.raw()), mailbox="Everything")
+    stays = target != "Bin"
+    done = fetch(account)
+    assert (done.deleted, done.moved) == (0, 0 if stays else 1)
+    assert refusal(account) == ("GmailKeepsMail" if stays else "")
+    assert bool(left(dovecot, mail_user, "Everything")) is stays
+    counts = dry_run(account)["counts"]
+    assert (counts["delete"], counts["move"]) == (0, 0)
+
+
 def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alone(
     account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = [RemoteMailbox("INBOX"), RemoteMailbox("Everything", SpecialUse.ALL)]
-    monkeypatch.setattr(ChangingImapSource, "is_gmail", True)
-    monkeypatch.setattr(ChangingImapSource, "list_mailboxes", lambda self: listed)
+    monkeypatch.setattr(ImapSource, "is_gmail", True)
+    monkeypatch.setattr(ImapSource, "list_mailboxes", lambda self: listed)
     choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Everything"])
     raw = crlf(factories.raw())
     for mailbox in ("INBOX", "Everything"):

@@ -8,7 +8,7 @@ what the ledger takes them to mean is in doubt then. What is not done today is d
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.utils import timezone
@@ -31,7 +31,8 @@ from ..exceptions import (
 from ..models import MailAccount, Mailbox
 from ..models.account import AfterFetch, MailboxChoice, Protocol
 from ..models.site_settings import effective_settings
-from ..sources.base import Source, SpecialUse
+from ..sources.base import RemoteMailbox, Source, SpecialUse
+from ..sources.imap import ImapSource
 from ..sources.imap_changes import ChangingImapSource
 from ..sources.pop3_changes import ChangingPop3Source
 from .choice import is_alike
@@ -159,17 +160,15 @@ class Afterwards:
             with self._refusals():
                 Pop3Removal(under_way, source, treatment).work(again=again)
         elif isinstance(source, ChangingImapSource):
-            if source.is_gmail and action == AfterFetch.DELETE:
-                self._note(GmailKeepsMail(host=under_way.account.host))
-                if mailbox.name in self._names_of_all_mail():
-                    # Where it stays; deleting there would come to nothing, again and again.
+            if source.is_gmail and action in REMOVALS:
+                if action == AfterFetch.DELETE:
+                    self._note(GmailKeepsMail(host=under_way.account.host))
+                listed = under_way.ask(source, source.list_mailboxes)
+                if reason := why_not_from(under_way.account, source, mailbox.name, listed):
+                    self._note(reason)
                     return
             with self._refusals():
                 ImapTreatment(under_way, source, mailbox).work(treatment, again=again)
-
-    def _names_of_all_mail(self) -> set[str]:
-        listed = self._under_way.ask(self._source, self._source.list_mailboxes)
-        return {each.name for each in listed if each.special_use is SpecialUse.ALL}
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -221,6 +220,28 @@ def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:
         if action == AfterFetch.MOVE and not offered & {"UIDPLUS", "MOVE"}:
             return NoMove(host=host)
     return None
+
+
+def why_not_from(
+    account: MailAccount, source: Source, name: str, listed: Iterable[RemoteMailbox]
+) -> MailArchiveError | None:
+    """Return why the account's action would come to nothing in mailbox `name`.
+
+    In Gmail's All Mail is what is in any other mailbox. It stays there unless it is moved to the
+    trash or to junk mail, so another try would do it over and over again.
+
+    Args:
+        listed: all mailboxes of `source`.
+    """
+    if not (isinstance(source, ImapSource) and source.is_gmail):
+        return None
+    uses = {each.name: each.special_use for each in listed}
+    if uses.get(name) is not SpecialUse.ALL:
+        return None
+    if account.after_fetch == AfterFetch.MOVE:
+        takes_it = uses.get(account.move_to) in (SpecialUse.TRASH, SpecialUse.JUNK)
+        return None if takes_it else GmailKeepsMail(host=account.host)
+    return GmailKeepsMail(host=account.host) if account.after_fetch == AfterFetch.DELETE else None
 
 
 def _archived_target(account: MailAccount) -> str:

@@ -56,11 +56,6 @@ class ChangingImapSource(ImapSource):
         """Whether single messages can be moved, in one command or by a copy."""
         return self.has_move or self.can_delete
 
-    @property
-    def is_gmail(self) -> bool:
-        """Whether a mailbox is a label, so that deleting there only takes the label away."""
-        return "X-GM-EXT-1" in self.capabilities
-
     @own_errors_only
     def open_for_changes(self, name: str) -> MailboxState:
         """Open `name` with SELECT, which takes \\Recent from its messages and changes no more.
