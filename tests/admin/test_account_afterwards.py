@@ -285,6 +285,7 @@ def test_deleting_says_what_it_means_in_numbers_and_wants_the_address(
     html = response.content.decode()
     for told in (
         "People who use this mailbox elsewhere lose these messages",
+        "Choose more days than lie between two backups.",
         "1,203 messages that are archived will be deleted with the next fetch.",
         "3 more will be deleted when their days have passed.",
         "Each new message is deleted 7 days after it was archived.",

@@ -171,6 +171,10 @@ def what_deleting_means(account: MailAccount, *, is_gmail: bool) -> list[str]:
             "A message is deleted only after its original here was read back, and the server's "
             "was fetched once more and is the same."
         ),
+        _(
+            "Until the next backup of this site it is then nowhere but here. Choose more days "
+            "than lie between two backups."
+        ),
     ]
     return [*told, str(GMAIL_NOTE)] if is_gmail else told
 
