@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,11 +31,19 @@ from wagtail_mailarchive.models import (
     EmailMessagePage,
     FetchRun,
     Lease,
+    LedgerEntry,
     MailAccount,
+    Mailbox,
     Original,
+    Outcome,
+    Presence,
     RunStatus,
 )
-from wagtail_mailarchive.sources.base import Endpoint, Security
+from wagtail_mailarchive.models.run import ACTIVE
+from wagtail_mailarchive.sources.base import Endpoint, FetchedMessage, Security, Source
+from wagtail_mailarchive.sources.imap import ImapSource
+from wagtail_mailarchive.sources.imap_changes import ChangingImapSource
+from wagtail_mailarchive.sources.pop3 import Pop3Source
 
 from . import mail
 from .accidents import ACCIDENTS
@@ -53,24 +61,17 @@ def prepare() -> int:
 
 
 def fetch(
-    endpoint: dict[str, Any],
-    account: dict[str, Any],
-    crossing: str = "",
-    accident: str = "",
-    nth: int = 1,
-    store: str = "",
+    crossing: str = "", accident: str = "", nth: int = 1, store: str = "", errand: str = ""
 ) -> dict[str, int]:
-    """Connect an account and fetch it; return how often each crossing was met.
+    """Fetch the account; return how often each crossing was met.
 
     Args:
-        endpoint: of the mail server.
-        account: values of the account.
         crossing: where something happens; "" for nowhere.
         accident: what happens there.
         nth: how many times the crossing is met until then.
         store: a folder for originals; "" keeps them in the database.
+        errand: one of `cases.ERRANDS`.
     """
-    connect(endpoint, account)
     met: Counter[Crossing] = Counter()
 
     def interrupt(here: Crossing) -> None:
@@ -78,8 +79,9 @@ def fetch(
         if here.name == crossing and met[here] == nth:
             ACCIDENTS[accident](here)
 
-    _make_small()
+    _make_small(errand)
     _keep_originals_in(store)
+    _let_an_hour_pass()
     crossings.interrupt = interrupt
     schedule.dispatch_due()
     try:
@@ -150,14 +152,34 @@ def race(
     return {"finished": ends[0], "busy": ends[1], "failed": ends[2]}
 
 
-def aftermath(server: Server, action: str, store: str = "") -> list[str]:
+def edit(**values: Any) -> None:
+    """Change the account, when nobody works on it any more."""
+    MailAccount.objects.update(**values)
+    active = FetchRun.objects.filter(status__in=ACTIVE)
+    active.update(status=RunStatus.FAILED, finished_at=timezone.now())
+
+
+def restore() -> None:
+    """Have the ledger be ahead of the server, as if that was restored from a backup.
+
+    The server's UIDNEXT has fallen, another message has the UID of the first one, and the second
+    one, which had gone, is back.
+    """
+    inbox = Mailbox.objects.filter(name="INBOX")
+    inbox.update(uidnext=F("uidnext") + 7)
+    rows = LedgerEntry.objects.filter(mailbox__in=inbox, outcome=Outcome.ARCHIVED).order_by("uid")
+    first, second = rows[:2]
+    LedgerEntry.objects.filter(pk=first.pk).update(received_at="2020-01-01T00:00:00Z")
+    LedgerEntry.objects.filter(pk=second.pk).update(presence=Presence.GONE)
+
+
+def aftermath(server: Server, errand: str, store: str = "") -> list[str]:
     """Go on after a fault, as another worker would; return what is wrong.
 
     Args:
         server: what was delivered where.
-        action: what the account does after the fetch.
     """
-    _make_small()
+    _make_small(errand)
     _keep_originals_in(store)
     found = [f"at once: {each}" for each in problems(server)]
     for name in ("resumed", "once more"):
@@ -166,7 +188,7 @@ def aftermath(server: Server, action: str, store: str = "") -> list[str]:
     run = FetchRun.objects.latest("pk")
     if run.error_code or not run.adds_up:
         found.append(f"the run ended {run.status}: {run.error} (adds up: {run.adds_up})")
-    found += [f"in the end: {each}" for each in unfinished(server, action)]
+    found += [f"in the end: {each}" for each in unfinished(server, errand)]
     before = snapshot(server)
     _fetch_in_an_hour()
     after = snapshot(server)
@@ -204,14 +226,18 @@ def connect(endpoint: dict[str, Any], account: dict[str, Any]) -> None:
 
 
 def _fetch_in_an_hour() -> None:
-    """Let time pass for the schedule and the lease, and do what is due then."""
+    _let_an_hour_pass()
+    schedule.dispatch_due()
+    _work_off()
+
+
+def _let_an_hour_pass() -> None:
+    """Let time pass for the schedule and the lease."""
     hour = timedelta(hours=1)
     Lease.objects.filter(expires_at__isnull=False).update(expires_at=timezone.now() - hour)
     FetchRun.objects.update(queued_at=F("queued_at") - hour, finished_at=F("finished_at") - hour)
     AccountHealth.objects.update(hold_until=None)
     MailAccount.objects.update(interval=1)
-    schedule.dispatch_due()
-    _work_off()
 
 
 def _work_off() -> None:
@@ -223,8 +249,13 @@ def _work_off() -> None:
             tasks.fetch(*package["args"])
 
 
-def _make_small() -> None:
-    """Have batches end sooner, one message be unreadable, and removal be allowed."""
+def _make_small(errand: str = "") -> None:
+    """Have batches end sooner, removal be allowed, and two messages give trouble.
+
+    One cannot be read, the other is given only if it is asked for alone.
+    """
+    if errand == "copy":
+        ChangingImapSource.has_move = False  # type: ignore[assignment,method-assign]
     batches.MAX_MESSAGES = mail.BATCH
     batches.HUGE = vars(pipeline)["HUGE"] = vars(proof)["HUGE"] = mail.HUGE
     # A power cut is not tried here, and a database that survived one would take its time.
@@ -236,6 +267,15 @@ def _make_small() -> None:
             yield ParserFailed() if mail.UNREADABLE in message[0] else result
 
     ParserProcess.parse_many = some  # type: ignore[method-assign]
+    for source in (ImapSource, Pop3Source):
+        source.fetch = _withholding(source.fetch)  # type: ignore[method-assign]
+
+
+def _withholding(fetch: Callable[..., list[FetchedMessage]]) -> Callable[..., list[FetchedMessage]]:
+    def most(self: Source, uids: Iterable[int]) -> list[FetchedMessage]:
+        return [each for each in fetch(self, uids) if mail.WITHHELD not in each.chunks[0]]
+
+    return most
 
 
 def _keep_originals_in(folder: str) -> None:

@@ -38,7 +38,7 @@ from .survival import connect, expect_whole, survive
 def test_of_several_hosts_at_one_account_one_fetches_and_the_others_leave_it_alone(
     clocks: list[float], action: str, databases: Databases, dovecot: Dovecot
 ) -> None:
-    connected = connect(dovecot, action=action)
+    connected = connect(dovecot, errand=action)
     with databases.fresh() as database:
         ended = databases.nursery.run(
             *("race", database),

@@ -53,10 +53,11 @@ def test_an_original_written_in_part_is_never_taken_for_whole(
     assert not list(tmp_path.rglob(".writing-*"))
 
 
+@pytest.mark.parametrize("crossing", ["BATCH_COMMITTED", "PROVEN"])
 def test_a_database_locked_by_somebody_else_ends_the_run_and_loses_nothing(
-    sqlite: Databases, dovecot: Dovecot
+    crossing: str, sqlite: Databases, dovecot: Dovecot
 ) -> None:
-    ended = survive(sqlite, connect(dovecot), "BATCH_COMMITTED", "lock_the_database")
+    ended = survive(sqlite, connect(dovecot, errand="delete"), crossing, "lock_the_database")
     assert "database is locked" in ended.told
 
 

@@ -26,6 +26,9 @@ from wagtail_mailarchive.models import (
     Presence,
 )
 
+from .cases import ENDS_WITH
+from .mail import TARGET
+
 # What a fetch that finds nothing new may change.
 _MAY_CHANGE = {"fetchrun", "lease", "accounthealth", "notice", "workerheartbeat"}
 
@@ -62,8 +65,13 @@ def problems(server: Server) -> Iterator[str]:
     yield from (f"removed and not safe: {each}" for each in removed if each not in safe)
 
 
-def unfinished(server: Server, action: str) -> Iterator[str]:
-    """Yield what is wrong when all is said and done."""
+def unfinished(server: Server, errand: str) -> Iterator[str]:
+    """Yield what is wrong when all is said and done.
+
+    Args:
+        errand: one of `cases.ERRANDS`.
+    """
+    action = ENDS_WITH[errand]
     yield from _lost(server)
     [account] = MailAccount.objects.all()
     if not tally(account).adds_up:
@@ -74,8 +82,12 @@ def unfinished(server: Server, action: str) -> Iterator[str]:
         yield f"left undone: {list(rest.values('uid', 'outcome', 'presence'))}"
     for mailbox in server["maildirs"]:
         there, wanted = _digests(server, mailbox), _wanted(server, mailbox, action)
-        if there != wanted:
-            yield f"{mailbox} holds too much: {there - wanted}; and lacks: {wanted - there}"
+        # Whoever dies between copying and removing leaves two copies rather than none.
+        most = wanted + wanted if (mailbox, errand) == (TARGET, "copy") else wanted
+        if there - most or wanted - there:
+            yield f"{mailbox} holds too much: {there - most}; and lacks: {wanted - there}"
+        if any("T" in _flags(file) for file in _files(server["maildirs"][mailbox])):
+            yield f"in {mailbox} there is mail left marked as deleted"
     if action == "mark_read":
         yield from _wrongly_read(server)
 
@@ -125,7 +137,9 @@ def _broken_chain() -> Iterator[str]:
 
 def _lost(server: Server) -> Iterator[str]:
     """Yield the messages whose outcome is not what it has to be."""
-    rows = LedgerEntry.objects.values_list("outcome", "original__sha256")
+    # Rows of UIDs that mean nothing any more stay, and say that their messages are gone.
+    here = LedgerEntry.objects.exclude(presence=Presence.GONE)
+    rows = here.values_list("outcome", "original__sha256")
     outcomes = Counter(
         ("archived" if outcome == Outcome.DUPLICATE else outcome, sha256 or "")
         for outcome, sha256 in rows
@@ -159,7 +173,7 @@ def _wrongly_read(server: Server) -> Iterator[str]:
     kinds = {each[0]: each[1] for messages in server["delivered"].values() for each in messages}
     for path in server["maildirs"].values():
         for file in _files(path):
-            is_read = "S" in file.name.partition(":2,")[2]
+            is_read = "S" in _flags(file)
             kind = kinds[_digest(file.read_bytes())]
             if is_read is not (kind == "archived"):
                 yield f"{kind} mail is {'read' if is_read else 'unread'}"
@@ -191,6 +205,10 @@ def _files(maildir: str) -> list[Path]:
     parts = [Path(maildir, part) for part in ("new", "cur")]
     files = [file for part in parts if part.is_dir() for file in part.iterdir()]
     return sorted(files, key=lambda file: file.name)
+
+
+def _flags(file: Path) -> str:
+    return file.name.partition(":2,")[2]
 
 
 def _digest(data: bytes) -> str:

@@ -604,6 +604,8 @@ def test_what_died_in_between_is_finished_by_later_runs(
     assert archived() == set(raws)
     if action == AfterFetch.MOVE:
         assert set(left(dovecot, mail_user, "Done")) == set(raws)
+        # A copy of what was marked before would go with the next EXPUNGE of anybody.
+        assert "T" not in "".join(flags(dovecot, mail_user, "Done"))
 
 
 @pytest.mark.parametrize(

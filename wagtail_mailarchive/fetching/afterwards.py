@@ -164,6 +164,7 @@ class Afterwards:
                 if action == AfterFetch.DELETE:
                     self._note(GmailKeepsMail(host=under_way.account.host))
                 listed = under_way.ask(source, source.list_mailboxes)
+                cross(Crossing.MAILBOXES_LISTED)
                 if reason := why_not_from(under_way.account, source, mailbox.name, listed):
                     self._note(reason)
                     return
@@ -195,6 +196,7 @@ class Afterwards:
             problem = MessagesLeft(number=left)
         with self._under_way.fenced():
             note_treatment(account.pk, problem)
+        cross(Crossing.TREATMENT_TOLD)
 
 
 def why_not(account: MailAccount, source: Source) -> MailArchiveError | None:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from ..archive.dates import showable
+from ..crossings import Crossing, cross
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
 from ..sources.base import FetchedMessage, RemoteMessage, Source
 from .lease import HeldLease
@@ -58,6 +59,7 @@ def differing(
             continue
         asked = sorted(known)
         described = under_way.ask(source, lambda asked=asked: source.describe(asked))  # type: ignore[misc]
+        cross(Crossing.COMPARED)
         for each in described:
             read = known[each.uid]
             if is_same(read, each):
@@ -79,6 +81,7 @@ def _is_estimated(
     uid = random.choice(uids)  # noqa: S311
     read = entries.filter(uid=uid).values_list("original__sha256", flat=True).first()
     message = under_way.ask(source, lambda: source.fetch_large(uid)) if read else None
+    cross(Crossing.COMPARED)
     return message is not None and sha256_of(message) == read
 
 
@@ -106,3 +109,4 @@ def set_aside(mailbox: Mailbox, uidvalidity: int, uids: Sequence[int], lease: He
             [LedgerEntry(mailbox=mailbox, uidvalidity=uidvalidity, uid=uid) for uid in uids],
             batch_size=_DESCRIBED,
         )
+    cross(Crossing.COMPARISON_NOTED)

@@ -15,13 +15,13 @@ from ..exceptions import (
     UidReused,
     UidValidityChanged,
 )
-from ..models import LedgerEntry, Mailbox
+from ..models import LedgerEntry, Mailbox, Presence
 from ..models.account import AfterFetch
 from ..sources.base import MailboxState
 from ..sources.imap_changes import ChangingImapSource
 from .identity import differing
 from .listing import forget_uids
-from .proof import Proof, prove
+from .proof import prove
 from .treatment import Doubtful, Treatment, entries_of, is_copied_in_vain, require_as_it_was
 from .under_way import TimeIsUp, UnderWay
 
@@ -54,6 +54,7 @@ class ImapTreatment:
             if not self._source.has_move and is_copied_in_vain(self._under_way.account):
                 raise NoMoreCopies(host=self._under_way.account.host, mailbox=to)
             self._under_way.change(self._source, lambda: self._source.create_mailbox(to))
+            cross(Crossing.TARGET_MADE)
         most = _MARKED_READ if treatment.action == AfterFetch.MARK_READ else _REMOVED
         for entries in treatment.portions(most, again=again):
             if treatment.action == AfterFetch.MARK_READ:
@@ -79,14 +80,17 @@ class ImapTreatment:
             is_writable = False
             self._open(source.open_mailbox)
         there = [each.uid for each in self._under_way.ask(source, lambda: source.describe(uids))]
+        cross(Crossing.ASKED_AGAIN)
         if there and is_writable:
             self._under_way.change(source, lambda: source.unmark_deleted(there))
+            cross(Crossing.UNMARKED)
         return there
 
     def _open(self, how: Callable[[str], MailboxState] | None = None) -> None:
         name = self._mailbox.name
         opening = how or self._source.open_for_changes
         state = self._under_way.ask(self._source, lambda: opening(name))
+        cross(Crossing.OPENED_FOR_CHANGES)
         if state.uidvalidity != self._mailbox.uidvalidity:
             # Its UIDs name other messages than when it was listed.
             if self._mailbox.is_archived:
@@ -104,6 +108,7 @@ class ImapTreatment:
             self._under_way.saw(UidReused(mailbox=self._mailbox.name, number=len(others)))
             # The next fetch compares all of it.
             Mailbox.objects.filter(pk=self._mailbox.pk).update(uidnext=None)
+            cross(Crossing.LISTING_NOTED)
             raise Doubtful
         require_as_it_was(self._under_way)
         self._under_way.change(self._source, lambda: self._source.mark_read(uids))
@@ -115,21 +120,25 @@ class ImapTreatment:
     def _remove(
         self, treatment: Treatment, entries: Sequence[LedgerEntry], *, in_pieces: bool
     ) -> None:
+        begun = {each.uid for each in entries if each.presence == Presence.REMOVAL_PENDING}
         for proof in prove(self._under_way, self._source, entries, in_pieces=in_pieces):
             cross(Crossing.PROVEN)
             treatment.note_unproven(proof, is_alone=in_pieces)
             if proof.proven:
-                self._remove_proven(treatment, proof)
+                self._remove_proven(treatment, proof.proven, begun)
                 self._go_on()
 
-    def _remove_proven(self, treatment: Treatment, proof: Proof) -> None:
+    def _remove_proven(self, treatment: Treatment, uids: list[int], begun: set[int]) -> None:
         require_as_it_was(self._under_way)
-        uids = proof.proven
         treatment.note_pending(uids)
         cross(Crossing.PENDING_NOTED)
         if treatment.action == AfterFetch.DELETE:
             self._delete(uids)
         else:
+            if marked := sorted(begun.intersection(uids)):
+                # By a worker that died, perhaps; what is moved keeps its marks.
+                self._under_way.change(self._source, lambda: self._source.unmark_deleted(marked))
+                cross(Crossing.UNMARKED)
             self._move(treatment, uids)
         cross(Crossing.CHANGED_ON_SERVER)
         treatment.note_removed(uids)
@@ -147,6 +156,7 @@ class ImapTreatment:
             treatment.note_not_done(uids, error)
             self._under_way.saw(error)
             raise
+        cross(Crossing.COPIED)
         try:
             self._delete(uids)
         except ChangeRefused:
@@ -166,6 +176,7 @@ class ImapTreatment:
             # marked: nothing is lost by it, they are proven, and the next run takes up either.
             with suppress(ChangeRefused):
                 self._under_way.change(source, lambda: source.unmark_deleted(uids))
+                cross(Crossing.UNMARKED)
             raise
 
     def _go_on(self) -> None:

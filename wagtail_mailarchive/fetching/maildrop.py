@@ -84,7 +84,7 @@ def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> 
                 ],
                 batch_size=_ROWS_PER_STATEMENT,
             )
-    cross(Crossing.NEW_ROWS_NOTED)
+        cross(Crossing.NEW_ROWS_NOTED)
     uids = known | {name: uid for uid, name in added}
     source.assign({uids[name]: each.number for name, each in names.items()})
     gone = [uid for name, uid in known.items() if name not in names]
@@ -169,3 +169,4 @@ def _forget_unread(
         unread.filter(uidl__startswith=_UNNAMED).delete()
         for start in range(0, len(new), _ROWS_PER_STATEMENT):
             unread.filter(uidl__in=new[start : start + _ROWS_PER_STATEMENT]).delete()
+    cross(Crossing.UIDS_FORGOTTEN)

@@ -88,6 +88,7 @@ class OneMailbox:
         self._uidvalidity = state.uidvalidity
         with under_way.fenced():
             wait_again(mailbox, self._uidvalidity, limit=under_way.largest)
+        cross(Crossing.RECONSIDERED)
         wanted = criteria(under_way.account, mailbox.name)
         excluded = select(under_way, source, mailbox, self._uidvalidity, wanted)
         if excluded:
@@ -140,6 +141,7 @@ class OneMailbox:
             with under_way.fenced():
                 leave_too_large(self._mailbox, self._uidvalidity, batch.too_large)
                 under_way.count(Counter({Outcome.TOO_LARGE: len(batch.too_large)}), 0)
+            cross(Crossing.UNREAD_NOTED)
             for message in batch.too_large:
                 logger.warning(
                     "Mailbox %s: UID %s stays on the server: it has %s bytes, the limit is %s",
@@ -164,10 +166,12 @@ class OneMailbox:
         under_way = self._under_way
         with under_way.fenced():
             known = maildrop.take_up_again(self._mailbox, self._maildrop, incoming)
-            if not known:
-                return incoming
-            size = sum(each.original.size for each in known)
-            under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+            if known:
+                size = sum(each.original.size for each in known)
+                under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+        cross(Crossing.RECOGNISED)
+        if not known:
+            return incoming
         under_way.saw(UidlChanged(number=len(known)))
         uids = {each.uid for each in known}
         return [each for each in incoming if each.uid not in uids]
@@ -203,6 +207,7 @@ class OneMailbox:
         with self._under_way.fenced():
             failed_in = self._under_way.run.pk if alone else None
             note_failure(self._mailbox, self._uidvalidity, uids, error, failed_in=failed_in)
+        cross(Crossing.UNREAD_NOTED)
         logger.warning(
             "Mailbox %s: %s messages from UID %s on were not read: %s",
             self._mailbox.pk,

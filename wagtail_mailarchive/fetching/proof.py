@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from ..archive import originals
+from ..crossings import Crossing, cross
 from ..exceptions import (
     MailArchiveError,
     OriginalDamaged,
@@ -64,6 +65,7 @@ def prove(
     asked = sorted(known)
     try:
         described = under_way.ask(source, lambda: source.describe(sorted(known)))
+        cross(Crossing.ASKED_AGAIN)
         for batch in plan(described):
             asked = [each.uid for each in batch]
             yield _prove(under_way, source, batch, known, in_pieces=in_pieces)
@@ -81,10 +83,12 @@ def _prove(
 ) -> Proof:
     proof = Proof()
     given = {each.uid: each for each in _fetch(under_way, source, batch, in_pieces=in_pieces)}
+    cross(Crossing.ASKED_AGAIN)
     missing = [each.uid for each in batch if each.uid not in given]
     if missing:
         # Some may have gone a moment ago.
         still = under_way.ask(source, lambda: source.describe(missing))
+        cross(Crossing.ASKED_AGAIN)
         proof.withheld.extend(each.uid for each in still)
     for uid, message in given.items():
         original = known[uid].original

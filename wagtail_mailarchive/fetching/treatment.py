@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from ..crossings import Crossing, cross
 from ..exceptions import (
     CopyNotConfirmed,
     CopyNotRemoved,
@@ -182,9 +183,6 @@ class Treatment:
         for uid, reason in proof.failed.items():
             self.note_not_done([uid], reason)
             self._under_way.saw(reason)
-            if isinstance(reason, RemovalNotProven):
-                # What is there was never read, if it is another message: the next fetch compares.
-                Mailbox.objects.filter(pk=self._mailbox.pk).update(uidnext=None)
         if proof.failed:
             raise Doubtful
 
@@ -209,6 +207,10 @@ class Treatment:
                 )
             if is_tried:
                 self._under_way.note(not_proven=F("not_proven") + len(uids))
+            if isinstance(reason, RemovalNotProven):
+                # What is there was never read, if it is another message: the next fetch compares.
+                Mailbox.objects.filter(pk=self._mailbox.pk).update(uidnext=None)
+        cross(Crossing.NOT_DONE_NOTED)
 
     def _count(self, number: int) -> None:
         counter = _COUNTERS[self.action]
@@ -279,6 +281,7 @@ def note_given_up(under_way: UnderWay, mailbox: Mailbox, uids: Sequence[int]) ->
             )
         if not mailbox.is_archived:
             begun.update(presence=Presence.REMOVED)
+    cross(Crossing.GIVEN_UP)
 
 
 def entries_of(mailbox: Mailbox) -> QuerySet[LedgerEntry]:
