@@ -5,8 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 # Of the tests of fetching, those in which the database has a say.
-ON_POSTGRESQL := afterwards anomalies durability faults maildrop reconciliation run schedule \
-	tokens unwanted upkeep wanted
+ON_POSTGRESQL := afterwards anomalies durability faults maildrop pop3_removal reconciliation run \
+	schedule tokens unreadable unwanted upkeep wanted
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test faults hostile soak lint bench matrix package clean
@@ -32,7 +32,7 @@ test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and Postgr
 	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
 	@echo "What writes, removes and searches, on PostgreSQL:"
 	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/models \
-		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) \
+		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) tests/faults/test_identity.py \
 		tests/reading/test_folder_page.py tests/admin/test_explorer.py
 
 faults: $(VENV)/.ready-dev ## Stop the fetch at every step there is, in every way (takes long)

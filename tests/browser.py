@@ -15,6 +15,9 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+# Each width and each scheme once: no screen has colours of its own for a width.
+each_window = pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+
 
 def path_of_chromium() -> str:
     path = shutil.which("chromium")

@@ -316,6 +316,25 @@ class CopyNotConfirmed(ChangeRefused):
     )
 
 
+class CopyNotRemoved(ChangeRefused):
+    """Copied for want of MOVE, and then EXPUNGE was refused."""
+
+    template = gettext_noop(
+        "%(host)s has copied this message to %(mailbox)s and does not let it be removed from where "
+        "it was, so it is in both. It is left alone."
+    )
+
+
+class NoMoreCopies(ChangeRefused):
+    """Each fetch would make more of them."""
+
+    template = gettext_noop(
+        "%(host)s has copied messages to %(mailbox)s and did not confirm the copies, or did not "
+        "let the messages be removed from where they were. So nothing more is moved there. To try "
+        "again, choose “leave untouched” in the account, save it, and choose to move once more."
+    )
+
+
 class MailboxNotCreated(ChangeRefused):
     template = gettext_noop(
         "There is no mailbox %(mailbox)s on %(host)s, and it cannot be made there. Make it, or "
@@ -414,11 +433,11 @@ class UidlChanged(Anomaly):
 
 
 class UidlMissing(Anomaly):
-    """POP3: no unique-id, or the same one for several messages."""
+    """POP3: neither a unique-id nor headers, so nothing tells messages apart but their bytes."""
 
     template = gettext_noop(
-        "The server has no name of its own (UIDL) for messages (so many: %(number)s). They are "
-        "told apart by their headers, and nothing was removed in this run."
+        "The server gives neither names (UIDL) nor headers of messages (so many: %(number)s). They "
+        "are read again in each run and known by their bytes, and nothing was removed in this run."
     )
 
 
@@ -457,8 +476,9 @@ class MoveTargetArchived(MailArchiveError):
 
 class GmailKeepsMail(MailArchiveError):
     template = gettext_noop(
-        "%(host)s is a server of Gmail, where deleting only takes a message out of its mailbox: "
-        "it stays in “All Mail”. To have it go, choose to move it to the mailbox for trash."
+        "%(host)s is a server of Gmail, where deleting or moving a message only takes it out of "
+        "its mailbox: it stays in “All Mail”. To have it go, choose to move it to the mailbox for "
+        "trash."
     )
 
 
@@ -468,6 +488,17 @@ class RemovalNotProven(MailArchiveError):
     template = gettext_noop(
         "The server holds other bytes for this message than were archived from it. So it was left "
         "there, and nothing more was removed in that run. What was archived is kept."
+    )
+
+
+class MessagesLeft(MailArchiveError):
+    """What no later fetch removes; params: `number`."""
+
+    template = gettext_noop(
+        "Archived messages stay on the server although they are to be removed (so many: "
+        "%(number)s): they are not proven to be the same here and there, or the server said that "
+        "it removed them and did not. The ledger says why of each. To try again, choose “leave "
+        "untouched” in the account, save it, and choose once more."
     )
 
 
@@ -670,6 +701,15 @@ class OriginalMissing(MailArchiveError):
     )
 
 
+class OriginalUnreadable(MailArchiveError):
+    """There, in a store that gives others."""
+
+    template = gettext_noop(
+        "The original %(sha256)s is in its store and cannot be read. See to the file and its disk, "
+        "or restore it from a backup, and verify again."
+    )
+
+
 class ChainBroken(MailArchiveError):
     template = gettext_noop(
         "Entry %(number)s of the chain of folder %(folder)s does not follow from the one before: "
@@ -685,10 +725,24 @@ class NotInChain(MailArchiveError):
     )
 
 
+class NotHeld(MailArchiveError):
+    template = gettext_noop(
+        "The chain of the folder %(folder)s says that the original %(sha256)s came in, and no "
+        "folder holds it any more. Compare the database with a backup."
+    )
+
+
+class MessageWithoutOriginal(MailArchiveError):
+    template = gettext_noop(
+        "The message %(page)s has no original in the database any more. "
+        "Compare the database with a backup."
+    )
+
+
 class PartsOutsideOriginal(MailArchiveError):
     template = gettext_noop(
         "What is stored about message %(page)s does not fit its original. "
-        "Read its folder again; the original is untouched by that."
+        "Read all of its folder again; the original is untouched by that."
     )
 
 

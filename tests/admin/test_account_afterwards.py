@@ -285,6 +285,7 @@ def test_deleting_says_what_it_means_in_numbers_and_wants_the_address(
     html = response.content.decode()
     for told in (
         "People who use this mailbox elsewhere lose these messages",
+        "Choose more days than lie between two backups.",
         "1,203 messages that are archived will be deleted with the next fetch.",
         "3 more will be deleted when their days have passed.",
         "Each new message is deleted 7 days after it was archived.",
@@ -333,6 +334,21 @@ def test_it_is_confirmed_again_when_other_mail_would_be_deleted(
 ) -> None:
     change(boss, account, **DELETE)
     response = change(boss, account, **({"after_fetch": "delete"} | values))
+    found = response.context["form"].errors if response.status_code == 200 else {}
+    assert ("confirm_address" in found) is is_asked
+
+
+@pytest.mark.parametrize(
+    ("names", "is_asked"), [("INBOX", False), ("INBOX\nSent", False), ("INBOX\nDrafts", True)]
+)
+def test_it_is_confirmed_again_when_all_mailboxes_become_others(
+    names: str, is_asked: bool, boss: Client, account: MailAccount
+) -> None:
+    change(boss, account, **DELETE, mailbox_choice="all")
+    for name in ("INBOX", "Sent"):
+        Mailbox.objects.create(account=account, folder=account.folder, name=name)
+    sent = {"after_fetch": "delete", "mailbox_choice": "named", "mailboxes": names}
+    response = change(boss, account, **sent)
     found = response.context["form"].errors if response.status_code == 200 else {}
     assert ("confirm_address" in found) is is_asked
 

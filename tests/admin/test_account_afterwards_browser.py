@@ -15,6 +15,7 @@ from tests.admin.account_values import reaching
 from tests.admin.conftest import manager_of
 from tests.admin.test_account_browser import RESULT, pictured, type_in
 from tests.axe import Violations
+from tests.browser import each_window
 from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.exceptions import NoUidPlus
 from wagtail_mailarchive.fetching.health import note_treatment
@@ -59,16 +60,16 @@ def choose(tab: Page, value: str) -> None:
     tab.check(f"[name=after_fetch][value={value}]")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+@each_window
 def test_deletion_is_explained_confirmed_and_told(
-    width: int, dark: bool, account: MailAccount, tab_of: OPEN, axe: Violations
+    width: int, scheme: str, account: MailAccount, tab_of: OPEN, axe: Violations
 ) -> None:
     tab = tab_of(
         manager_of(account.folder),
         viewport={"width": width, "height": 900},
-        color_scheme="dark" if dark else "light",
+        color_scheme=scheme,
     )
-    look = f"{width}-{'dark' if dark else 'light'}"
+    look = f"{width}-{scheme}"
 
     def fits() -> bool:
         return bool(tab.evaluate("document.documentElement.scrollWidth") <= width)

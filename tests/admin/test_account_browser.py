@@ -15,6 +15,7 @@ from tests import factories
 from tests.admin.account_values import reaching
 from tests.admin.conftest import manager_of
 from tests.axe import Violations
+from tests.browser import each_window
 from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.fetching.trials import run_trial
 from wagtail_mailarchive.models import EmailFolderPage, MailAccount, Trial, WorkerHeartbeat
@@ -201,17 +202,16 @@ def test_without_a_script_an_account_is_connected_too(
     assert MailAccount.objects.get().enabled
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@each_window
 def test_every_screen_of_an_account_fits_and_is_accessible(
-    width: int, dark: bool, folder: EmailFolderPage, tab_of: OPEN, axe: Violations
+    width: int, scheme: str, folder: EmailFolderPage, tab_of: OPEN, axe: Violations
 ) -> None:
     account = factories.account(folder, name="Sales inbox", description="All about offers")
     factories.account(folder, name="Untested", enabled=False)
     tab = tab_of(
         manager_of(folder),
         viewport={"width": width, "height": 900},
-        color_scheme="dark" if dark else "light",
+        color_scheme=scheme,
     )
     for name, address in {
         "add": reverse("mailarchive_accounts:add") + f"?folder={folder.pk}",
@@ -223,7 +223,7 @@ def test_every_screen_of_an_account_fits_and_is_accessible(
         "folder": reverse("wagtailadmin_pages:edit", args=[folder.pk]),
     }.items():
         tab.goto(address)
-        pictured(tab, f"{name}-{width}-{'dark' if dark else 'light'}")
+        pictured(tab, f"{name}-{width}-{scheme}")
         assert axe(tab) == [], name
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, Request, expect
 from tests import factories
 from tests.admin.conftest import manager_of
 from tests.axe import Violations
+from tests.browser import each_window
 from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.fetching.run import work_on
 from wagtail_mailarchive.models import FetchRun, MailAccount, RunStatus, WorkerHeartbeat
@@ -233,8 +234,7 @@ def test_works_without_script(
     expect(tab.locator("main")).to_contain_text("200 archived")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@each_window
 def test_nobody_is_shut_out_and_nothing_is_wider_than_the_window(
     width: int,
     scheme: str,

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests import factories
+from wagtail_mailarchive.admin import integrity
 from wagtail_mailarchive.archive import chain
 from wagtail_mailarchive.exceptions import OriginalDamaged, ParserFailed
 from wagtail_mailarchive.fetching.upkeep import work_on
@@ -20,6 +21,7 @@ from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
     IntegrityProblem,
+    Original,
     OriginalChunk,
     UpkeepKind,
     UpkeepRun,
@@ -106,6 +108,26 @@ def test_a_manager_is_told_of_their_own_folders_only(
             assert ("Secret plans" in shown) == (client is boss)
 
 
+def test_whoever_manages_a_folder_is_told_of_all_that_it_holds(
+    folder: EmailFolderPage, manager: User
+) -> None:
+    """Of what another folder holds as well, too, but not which; and of what is in quarantine."""
+    other = factories.folder(title="Secret plans")
+    raw = factories.raw()
+    factories.archive(other, raw)
+    factories.archive(folder, raw)
+    writer_for(folder).write([incoming(b"unreadable", ParserFailed())])
+    OriginalChunk.objects.update(data=b"changed", deflated=False)
+    run = UpkeepRun.objects.create(kind=UpkeepKind.VERIFY)
+    work_on(run.pk)
+    client = browser_of(manager)
+    for address in (page(), page(folder), reverse("wagtailadmin_home")):
+        shown = client.get(address).content.decode()
+        for sha256 in Original.objects.values_list("sha256", flat=True):
+            assert f"The stored original {sha256} is not" in shown
+        assert "Secret plans" not in shown
+
+
 def test_heads_are_exported_for_the_folders_of_who_asks(
     folder: EmailFolderPage, manager: User, boss: Client
 ) -> None:
@@ -142,6 +164,16 @@ def test_a_button_begins_one_run_and_a_second_click_no_other(
     assert run.is_complete
 
 
+def test_reading_all_again_is_not_taken_for_reading_some_again(
+    folder: EmailFolderPage, manager: User
+) -> None:
+    client = browser_of(manager)
+    client.post(start(folder), {"kind": "reprocess"})
+    response = client.post(start(folder), {"kind": "reprocess", "complete": "1"}, follow=True)
+    assert "Mail of an older version is being read again." in response.content.decode()
+    assert not UpkeepRun.objects.get().is_complete
+
+
 @pytest.mark.parametrize("kind", ["", "sample", "delete"])
 def test_what_is_none_of_the_buttons_is_refused(
     folder: EmailFolderPage, manager: User, kind: str
@@ -171,6 +203,29 @@ def test_the_page_tells_how_far_it_is_and_the_script_gets_the_same(
     client.post(reverse("mailarchive_upkeep_stop", args=[run.pk]))
     assert client.get(address).json()["runs"][0]["is_stopping"]
     assert client.get(f"{page(folder)}progress/?run=x&run={run.pk + 1}").json()["runs"] == []
+
+
+def test_long_work_is_shown_however_much_was_done_since(
+    folder: EmailFolderPage, manager: User
+) -> None:
+    run = UpkeepRun.objects.create(kind=UpkeepKind.VERIFY, folder=folder)
+    for _ in range(12):
+        UpkeepRun.objects.create(kind=UpkeepKind.RETRY, folder=folder, status=UpkeepStatus.DONE)
+    shown = browser_of(manager).get(page(folder)).content.decode()
+    assert reverse("mailarchive_upkeep_stop", args=[run.pk]) in shown
+    assert f"{page(folder)}progress/?run={run.pk}" in shown
+
+
+def test_a_list_of_folders_that_is_cut_says_so(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        factories.folder(title=f"Folder {number}")
+    monkeypatch.setattr(integrity, "FOLDERS_SHOWN", 3)
+    shown = boss.get(page()).content.decode()
+    assert "Folder 2" in shown
+    assert "Folder 3" not in shown
+    assert "And 2 more:" in shown
 
 
 def test_what_was_done_stands_with_its_result(folder: EmailFolderPage, manager: User) -> None:
@@ -217,21 +272,19 @@ def test_the_dashboard_is_silent_while_all_is_well(
 ) -> None:
     for client in (browser_of(manager), boss):
         shown = client.get(reverse("wagtailadmin_home")).content.decode()
-        assert "not as it was archived" not in shown
+        assert "Mail integrity: problems" not in shown
 
 
 def test_the_dashboard_tells_administrators_of_a_check_that_could_not_be_done(
     folder: EmailFolderPage, manager: User, boss: Client
 ) -> None:
-    UpkeepRun.objects.create(
-        kind=UpkeepKind.SAMPLE,
-        status=UpkeepStatus.FAILED,
-        error_code="StorageError",
-        error_params={"store": "mail"},
+    IntegrityProblem.objects.create(
+        subject="check sample", code="StorageError", params={"store": "mail"}
     )
-    UpkeepRun.objects.update(finished_at=UpkeepRun.objects.get().queued_at)
-    told = "The last check of the archive could not be done. The store of originals (mail) failed."
-    assert told in boss.get(reverse("wagtailadmin_home")).content.decode()
+    told = "A check could not be done. The store of originals (mail) failed."
+    shown = boss.get(reverse("wagtailadmin_home")).content.decode()
+    assert told in shown
+    assert "Mail integrity: problems" in shown
     assert told not in browser_of(manager).get(reverse("wagtailadmin_home")).content.decode()
 
 

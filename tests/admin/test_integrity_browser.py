@@ -84,7 +84,7 @@ def test_a_check_is_watched_to_its_end_and_everybody_can_use_the_page(
     for width, scheme in WINDOWS:
         tab.emulate_media(color_scheme=scheme)
         tab.set_viewport_size({"width": width, "height": 900})
-        expect(tab.locator("main")).to_contain_text("Mail that is not as it was archived")
+        expect(tab.locator("main")).to_contain_text("Mail integrity: problems")
         assert axe(tab, "#mailarchive-integrity-section") == []
 
 

@@ -23,6 +23,7 @@ from wagtail_mailarchive.models import (
     Mailbox,
     Outcome,
     Presence,
+    RunStatus,
 )
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,14 @@ def manager(account: MailAccount) -> Client:
 
 def uids(response: Any) -> set[int]:
     return {row.entry.uid for row in response.context["rows"]}
+
+
+def listed(client: Client, address: str) -> int:
+    """Return how many entries the list at `address` has."""
+    response = get(client, LEDGER, **dict(parse_qsl(urlsplit(address).query)))
+    total: int = response.context["total"]
+    assert len(response.context["rows"]) == total
+    return total
 
 
 def terms(response: Any) -> dict[str, int]:
@@ -81,10 +90,50 @@ def test_every_number_opens_a_list_of_as_many(
     response = get(manager, LEDGER, account=account.pk)
     [found] = response.context["sums"]
     assert terms(response)["archived"] == 2
-    for term in [*found.terms, *found.beside]:
-        listed = get(manager, LEDGER, **dict(parse_qsl(urlsplit(term.address).query)))
-        assert (term.label, listed.context["total"]) == (term.label, term.number)
-        assert len(listed.context["rows"]) == term.number
+    # With the row about to be removed there is one more than the server counts.
+    assert found.listed == ""
+    of_mailboxes = [term for each in found.mailboxes for term in each.terms if term.address]
+    assert len(of_mailboxes) == 4
+    for term in [*found.terms, *found.beside, *of_mailboxes]:
+        assert (term.label, listed(manager, term.address)) == (term.label, term.number)
+    Mailbox.objects.filter(pk=mailbox.pk).update(exists=8)
+    response = get(manager, LEDGER, account=account.pk)
+    [found] = response.context["sums"]
+    assert listed(manager, found.listed) == found.on_server == 8
+    on_server = found.mailboxes[0].terms[0]
+    assert listed(manager, on_server.address) == on_server.number == 8
+    assert text(response).count("presence=present") >= 4
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "can_reconcile"),
+    [
+        (RunStatus.QUEUED, "A fetch is under way", False),
+        (RunStatus.RUNNING, "A fetch is under way", False),
+        (RunStatus.FAILED, "The last fetch did not succeed", True),
+        (RunStatus.STOPPED, "The last fetch did not succeed", True),
+        (RunStatus.SUCCEEDED, "does not add up to what the server holds", True),
+    ],
+)
+def test_is_alarmed_only_where_it_has_to_add_up(
+    account: MailAccount,
+    mailbox: Mailbox,
+    manager: Client,
+    status: RunStatus,
+    said: str,
+    can_reconcile: bool,
+) -> None:
+    one_of_each(mailbox)
+    # As while a large mailbox is listed for the first time.
+    Mailbox.objects.update(exists=None)
+    factories.fetch_run(account, RunStatus.SUCCEEDED)
+    factories.fetch_run(account, status)
+    html = text(get(manager, LEDGER, account=account.pk))
+    assert said in html
+    assert ("does not add up" in html) is (status == RunStatus.SUCCEEDED)
+    reconcile = reverse("mailarchive_reconcile_account", args=[account.pk])
+    assert (f'action="{reconcile}"' in html) is can_reconcile
+    assert "equals" not in html
 
 
 def test_says_plainly_when_it_does_not_add_up(
@@ -220,7 +269,34 @@ def test_a_folder_tells_what_removed_accounts_brought(
 ) -> None:
     one_of_each(mailbox)
     Mailbox.objects.update(account=None)
+    living = factories.account(account.folder)
+    one_of_each(mailbox_of(living))
+    one_of_each(mailbox_of(living, "Former", is_archived=False))
     response = get(manager, LEDGER, folder=account.folder_id)
-    assert response.context["removed_accounts"].number == 7
-    listed = get(manager, LEDGER, folder=account.folder_id, presence="left")
-    assert listed.context["total"] == 7
+    former = response.context["former_accounts"]
+    # What is gone or was removed there as well.
+    assert listed(manager, former.address) == former.number == 9
+    [left] = [
+        term
+        for found in response.context["sums"]
+        for term in found.beside
+        if term.label == "in mailboxes no longer archived"
+    ]
+    assert listed(manager, left.address) == left.number == 7
+
+
+def test_an_account_that_was_given_another_folder_is_counted_whole(
+    account: MailAccount, mailbox: Mailbox, manager: Client
+) -> None:
+    one_of_each(mailbox)
+    before = account.folder_id
+    account.folder = factories.folder(account.folder.get_parent())
+    account.save()
+    one_of_each(mailbox_of(account, "Sent"))
+    response = get(manager, LEDGER, folder=account.folder_id)
+    [found] = response.context["sums"]
+    assert (found.on_server, found.warning) == (14, "")
+    for term in [*found.terms, *found.beside]:
+        assert listed(manager, term.address) == term.number
+    former = get(manager, LEDGER, folder=before).context["former_accounts"]
+    assert listed(manager, former.address) == former.number == 9

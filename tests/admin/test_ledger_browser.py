@@ -14,6 +14,7 @@ from tests import factories
 from tests.admin.conftest import manager_of
 from tests.admin.ledger_rows import entry, enveloped, mailbox_of, one_of_each
 from tests.axe import Violations
+from tests.browser import each_window
 from wagtail_mailarchive.models import (
     LedgerEntry,
     MailAccount,
@@ -65,8 +66,7 @@ def addresses(account: MailAccount) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@each_window
 def test_no_violations_and_nothing_beyond_the_edge(
     account: MailAccount, manager: User, tab_of: Tab, axe: Violations, scheme: str, width: int
 ) -> None:

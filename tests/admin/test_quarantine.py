@@ -237,6 +237,28 @@ def test_nobody_else_has_it_archived(strangers: list[Client], large: LedgerEntry
     assert not FetchRun.objects.exists()
 
 
+def test_what_came_from_an_account_that_was_given_another_folder_is_not_fetched(
+    account: MailAccount, manager: Client, large: LedgerEntry
+) -> None:
+    MailAccount.objects.update(folder=factories.folder())
+    html = text(get(manager, "mailarchive_ledger", outcome="too_large"))
+    assert 'name="entry"' not in html
+    html = anyway(manager, large)
+    assert "No message was chosen" in html
+    large.refresh_from_db()
+    assert large.outcome == Outcome.TOO_LARGE
+    assert not FetchRun.objects.exists()
+
+
+def test_what_is_in_a_mailbox_no_longer_archived_does_not_wait_for_ever(
+    account: MailAccount, manager: Client, large: LedgerEntry
+) -> None:
+    mailbox_of(account, is_archived=False)
+    assert "No message was chosen" in anyway(manager, large)
+    large.refresh_from_db()
+    assert large.outcome == Outcome.TOO_LARGE
+
+
 @pytest.mark.parametrize("given", ["", "x", "-1", "9" * 40])
 def test_what_is_no_entry_is_none(manager: Client, large: LedgerEntry, given: str) -> None:
     response = manager.post(reverse("mailarchive_archive_anyway"), {"entry": given}, follow=True)

@@ -14,7 +14,7 @@ from tests.admin.conftest import browser_of, manager_of
 from wagtail_mailarchive import tasks
 from wagtail_mailarchive.exceptions import AccountBusy, ConnectionDropped
 from wagtail_mailarchive.fetching.condition import conditions_of_accounts
-from wagtail_mailarchive.fetching.reconciliation import Finding, nothing_compared
+from wagtail_mailarchive.fetching.findings import Finding, nothing_compared
 from wagtail_mailarchive.models import (
     AccountHealth,
     FetchRun,
@@ -138,6 +138,11 @@ def test_no_difference_and_a_failure_are_told_apart(
 ) -> None:
     done(account)
     assert "Server and ledger hold the same." in admin_client.get(page(account)).content.decode()
+    Trial.objects.all().delete()
+    done(account, finding(Finding.NEW))
+    told = admin_client.get(page(account)).content.decode()
+    assert "No difference that has to be mended." in told
+    assert "hold the same" not in told
     Trial.objects.update(result=nothing_compared(AccountBusy(account="Office")))
     told = admin_client.get(page(account)).content.decode()
     assert "Mail of Office is being fetched at the moment" in told

@@ -12,8 +12,9 @@ from tests import factories
 from tests.admin.conftest import manager_of
 from tests.admin.test_reconciliation import done, finding, page
 from tests.axe import Violations
+from tests.browser import each_window
 from wagtail_mailarchive.exceptions import ConnectionDropped
-from wagtail_mailarchive.fetching.reconciliation import Finding
+from wagtail_mailarchive.fetching.findings import Finding
 from wagtail_mailarchive.models import MailAccount, Trial, TrialStatus, WorkerHeartbeat
 
 pytestmark = [
@@ -28,8 +29,7 @@ def account(chromium: Any) -> MailAccount:
     return factories.account(factories.folder(), name="Office", enabled=True)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@each_window
 def test_the_result_comes_by_itself_and_is_for_everybody(
     width: int, scheme: str, account: MailAccount, tab_of: Callable[..., Page], axe: Violations
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group
@@ -145,10 +146,62 @@ def test_counts_what_could_be_it_where_nothing_is_found(
     inbox = mailbox_of(account)
     for outcome in (Outcome.WAITING, Outcome.EXCLUDED, Outcome.ARCHIVED):
         entry(inbox, outcome)
+    entry(inbox, Outcome.WAITING)
     entry(inbox, Outcome.WAITING, presence=Presence.GONE)
-    assert "2 messages in these mailboxes were never read for their subject" in asked(
-        manager, "lost"
+    entry(mailbox_of(account, "Former", is_archived=False), Outcome.WAITING)
+    html = asked(manager, "lost")
+    assert "2 messages in these mailboxes wait to be fetched" in html
+    assert "1 message in these mailboxes was left out" in html
+    for query in ({}, {"folder": account.folder_id}):
+        response = get(manager, WHERE, q="lost", **query)
+        for (_, address), number in zip(response.context["not_read"], (2, 1), strict=True):
+            asked_for = dict(parse_qsl(urlsplit(address).query))
+            assert get(manager, "mailarchive_ledger", **asked_for).context["total"] == number
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Updated invitation: Jour fixe @ Thu 5 Mar 2026 14:00 - 15:00 (CET)",
+        "Backup report 2026-03-05 14:30:00 OK",
+        "Re: Meeting on 5 March 2026, 14:30",
+    ],
+)
+def test_a_subject_with_a_date_in_it_is_a_subject(
+    account: MailAccount, manager: Client, offer: EmailMessagePage, subject: str
+) -> None:
+    assert NOTHING in asked(manager, subject)
+    factories.archive(
+        account.folder, factories.raw(subject, Date="Mon, 02 Feb 2026 09:00:00 +0100")
     )
+    response = get(manager, WHERE, q=subject)
+    assert [each.subject for each in response.context["found"]] == [subject]
+
+
+def test_what_has_no_page_is_told_however_much_else_matches(
+    account: MailAccount, manager: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("archive", "admin"):
+        monkeypatch.setattr(f"wagtail_mailarchive.{module}.whereabouts.MOST", 3)
+    factories.archive(account.folder, *[factories.raw(f"The plans {each}") for each in range(3)])
+    enveloped(mailbox_of(account), Outcome.QUARANTINED, "Broken plans")
+    response = get(manager, WHERE, q="plans")
+    found = [each.subject for each in response.context["found"]]
+    assert found == ["Broken plans", "The plans 2", "The plans 1", "The plans 0"]
+    assert not response.context["is_cut"]
+    factories.archive(account.folder, factories.raw("The plans 3"))
+    response = get(manager, WHERE, q="plans")
+    assert [each.subject for each in response.context["found"]][-1] == "The plans 1"
+    assert response.context["is_cut"]
+
+
+@pytest.mark.parametrize("question", ['"', "()", "<> , :"])
+def test_punctuation_alone_finds_nothing(
+    account: MailAccount, manager: Client, question: str
+) -> None:
+    enveloped(mailbox_of(account), Outcome.QUARANTINED, "Broken plans")
+    assert NOTHING in asked(manager, question)
+    assert "Broken plans" in asked(manager, f"{question} plans")
 
 
 def test_looks_in_one_folder_where_that_is_asked(
@@ -184,8 +237,7 @@ def test_a_reader_learns_nothing_of_what_is_no_page(account: MailAccount) -> Non
     for question in ("broken plans", "broken-plans@envelope.example"):
         html = asked(reader, question)
         assert NOTHING in html
-        assert "were never read" not in html
-        assert "was never read" not in html
+        assert "in these mailboxes" not in html
 
 
 def test_a_restricted_message_of_a_readable_folder_is_not_found(
@@ -195,6 +247,20 @@ def test_a_restricted_message_of_a_readable_folder_is_not_found(
     PageViewRestriction.objects.create(page=offer.page_ptr, restriction_type="groups")
     for question in ("offer-7@example.org", "offer bob", "2026-03-05"):
         assert NOTHING in asked(reader, question)
+
+
+def test_what_may_not_be_read_takes_no_place_among_what_is_found(
+    account: MailAccount, offer: EmailMessagePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST", "_FIRST", "_KEYS_AT_ONCE"):
+        monkeypatch.setattr(f"wagtail_mailarchive.archive.whereabouts.{name}", 2)
+    reader = reader_of(account)
+    dates = [f"Fri, {day:02} Mar 2026 14:30:00 +0100" for day in range(6, 20)]
+    raws = [factories.raw(f"An offer {date}", Date=date) for date in dates]
+    for page in factories.archive(account.folder, *raws):
+        PageViewRestriction.objects.create(page_id=page.pk, restriction_type="groups")
+    response = get(reader, WHERE, q="offer")
+    assert [each.subject for each in response.context["found"]] == ["An offer for Bob"]
 
 
 @pytest.mark.parametrize("hide", ["restriction", "draft", "draft above", "restriction above"])

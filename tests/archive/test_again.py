@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from wagtail.models import Page
 
 from tests import factories
-from wagtail_mailarchive.archive import again, month_counts, search
+from wagtail_mailarchive.archive import again, month_counts, originals, search
 from wagtail_mailarchive.archive.again import retry_entries
 from wagtail_mailarchive.archive.reprocessing import reprocess
 from wagtail_mailarchive.exceptions import MessageError, ParserFailed, ParserTimedOut
@@ -34,6 +35,8 @@ from wagtail_mailarchive.models import (
     Outcome,
 )
 
+from .test_verify import store as store
+from .test_verify import take_away
 from .test_writer import HOSTILE, incoming, writer_for
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +154,22 @@ def test_a_damaged_original_is_not_read_but_told_of(folder: EmailFolderPage) -> 
     assert LedgerEntry.objects.get(pk=key).reason_code == "OriginalDamaged"
     [problem] = IntegrityProblem.objects.all()
     assert problem.code == "OriginalDamaged"
+
+
+@pytest.mark.parametrize("how", ["gone", "unreadable"])
+def test_one_file_that_cannot_be_read_keeps_no_other_from_becoming_a_page(
+    folder: EmailFolderPage, store: Path, how: str
+) -> None:
+    keys = quarantine(folder, *(factories.raw() for _ in range(3)))
+    entry = LedgerEntry.objects.select_related("original").get(pk=keys[0])
+    assert entry.original is not None
+    code = take_away(store / originals.stored_name(entry.original.sha256), how)
+
+    result = retry_entries(keys, parser=Parser(same))
+
+    assert (result.archived, result.still) == (2, 1)
+    assert LedgerEntry.objects.get(pk=keys[0]).reason_code == code
+    assert IntegrityProblem.objects.get().code == code
 
 
 def test_what_somebody_else_has_read_meanwhile_is_left_alone(folder: EmailFolderPage) -> None:
@@ -308,14 +327,48 @@ def test_attachments_keep_key_and_address_when_others_come_and_go(
     assert not Attachment.objects.filter(pk=before["a.txt"].pk).exists()
 
 
-@pytest.mark.parametrize("failure", ["parser", "database", "original"])
-def test_a_page_is_unharmed_where_reading_it_again_fails(
-    folder: EmailFolderPage, failure: str
+def test_the_address_of_an_attachment_that_is_none_any_more_passes_to_no_other(
+    folder: EmailFolderPage,
 ) -> None:
+    (page,) = factories.archive(folder, with_attachments("a.txt", "b.txt"))
+    before = {each.filename: each for each in page.attachments.all()}
+
+    def told(parsed: ParsedMessage) -> ParsedMessage:
+        # Another version numbers sections otherwise, and leaves one out.
+        first, second = parsed.attachments
+        second.section = first.section
+        second.start += 1
+        parsed.attachments = [second]
+        return parsed
+
+    reprocess([page.pk], parser=Parser(told))
+
+    [after] = page.attachments.all()
+    assert after.filename == "b.txt"
+    assert after.position not in {each.position for each in before.values()}
+
+
+def test_a_size_that_was_changed_is_put_right(folder: EmailFolderPage) -> None:
+    (page,) = factories.archive(folder, factories.raw())
+    EmailMessagePage.objects.update(size=1)
+
+    assert reprocess([page.pk], parser=Parser(same)).changed == 1
+
+    assert EmailMessagePage.objects.get().size == page.size
+
+
+@pytest.mark.parametrize("failure", ["parser", "database", "original", "gone", "unreadable"])
+def test_a_page_is_unharmed_where_reading_it_again_fails(
+    folder: EmailFolderPage, failure: str, request: pytest.FixtureRequest
+) -> None:
+    in_files = failure in ("gone", "unreadable")
+    place: Path | None = request.getfixturevalue("store") if in_files else None
     pages = factories.archive(folder, factories.raw("Bad"), factories.raw("Good"))
     EmailMessagePage.objects.update(parsed_by=0)
     if failure == "original":
         OriginalChunk.objects.filter(original=pages[0].original).update(data=b"", deflated=False)
+    if place:
+        take_away(place / originals.stored_name(pages[0].original.sha256), failure)
     [before] = EmailMessagePage.objects.filter(pk=pages[0].pk).values()
 
     def told(parsed: ParsedMessage) -> ParsedMessage | MessageError:

@@ -59,6 +59,17 @@ class FailingStorage(InMemoryStorage):
             raise RemoteError("SECRET of the bucket")
 
 
+class CountingStorage(InMemoryStorage):
+    """As S3: each file that is opened is fetched whole."""
+
+    opened = 0
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        type(self).opened += 1
+        opened: File[bytes] = super()._open(name, mode)  # type: ignore[misc]  # not in the stubs
+        return opened
+
+
 @pytest.fixture
 def durable_files(settings: Settings, tmp_path: Path) -> Path:
     _use(settings, tmp_path, "wagtail_mailarchive.archive.file_storage.DurableFileSystemStorage")
@@ -235,6 +246,25 @@ def test_an_original_that_its_storage_cannot_give_is_a_storage_error(
     storages["originals"].delete(originals.stored_name(original.sha256))
     with pytest.raises(StorageError):
         originals.read(original)
+
+
+def test_a_large_original_is_read_from_one_opened_file(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(settings, tmp_path, "tests.archive.test_originals.CountingStorage")
+    original = keep(NOISE)
+    monkeypatch.setattr(CountingStorage, "opened", 0)
+    pieces = list(originals.stream(original))
+    assert b"".join(pieces) == NOISE
+    assert max(map(len, pieces)) == CHUNK_SIZE
+    assert CountingStorage.opened == 1
+
+
+def test_a_file_cut_short_is_damaged(durable_files: Path) -> None:
+    original = keep(NOISE)
+    os.truncate(durable_files / originals.stored_name(original.sha256), CHUNK_SIZE)
+    with pytest.raises(OriginalDamaged):
+        originals.verify(original)
 
 
 def test_an_original_whose_storage_left_the_settings_is_a_storage_error(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import storages
-from django.db import connection
-from django.test import override_settings
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from tests import factories
-from wagtail_mailarchive.archive import chain, originals, problems, verify
+from wagtail_mailarchive.archive import chain, originals, problems, sampling, verify
+from wagtail_mailarchive.archive.again import retry_entries
+from wagtail_mailarchive.archive.bulk_deletion import delete_messages
 from wagtail_mailarchive.archive.problems import Found
 from wagtail_mailarchive.archive.verify import Step
 from wagtail_mailarchive.exceptions import ParserFailed, StorageError
@@ -23,6 +26,10 @@ from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
     IntegrityProblem,
+    LedgerEntry,
+    Mailbox,
+    MessageReference,
+    MessageText,
     Original,
     OriginalChunk,
 )
@@ -160,25 +167,108 @@ def test_what_does_not_fit_the_original_is_found(folder: EmailFolderPage) -> Non
         assert {each.subject for each in found} == {f"message {page.pk}" for page in pages[:3]}
 
 
-def test_a_file_that_is_gone_is_a_problem_and_a_store_that_is_gone_is_an_error(
-    folder: EmailFolderPage, tmp_path: Path
+def test_a_page_taken_out_with_all_its_rows_is_found(folder: EmailFolderPage) -> None:
+    pages = factories.archive(folder, *(factories.raw() for _ in range(3)))
+    gone = pages[1]
+    for model in (LedgerEntry, MessageText, MessageReference):
+        model.objects.filter(message=gone.pk).delete()
+    delete_messages([gone.pk], folder.title)
+    for scope in (None, folder.pk):
+        found, _ = check(scope)
+        assert [(each.subject, each.error.code, each.folder_id) for each in found] == [
+            (f"arrival {folder.pk}/{gone.original.sha256}", "NotHeld", folder.pk)
+        ]
+
+
+def test_what_came_into_a_folder_and_is_kept_in_another_is_not_lost(
+    folder: EmailFolderPage,
 ) -> None:
+    """An account is given another folder while its mail is in quarantine."""
+    writer_for(folder).write([incoming(factories.raw(), ParserFailed())])
+    other = factories.folder()
+    Mailbox.objects.filter(folder=folder).update(folder=other)
+    assert check()[0] == []
+    assert retry_entries(list(LedgerEntry.objects.values_list("pk", flat=True))).archived == 1
+    assert check()[0] == []
+
+
+def test_a_message_whose_original_has_no_row_any_more_is_found(folder: EmailFolderPage) -> None:
+    pages = factories.archive(folder, *(factories.raw() for _ in range(3)))
+    lost = pages[2]
+    # Foreign keys are looked at when the transaction ends.
+    with transaction.atomic():
+        ChainEntry.objects.filter(number=3).delete()
+        OriginalChunk.objects.filter(original=lost.original_id).delete()
+        Original.objects.filter(pk=lost.original_id)._raw_delete("default")
+        for scope in (None, folder.pk):
+            found, _ = check(scope)
+            assert [(each.subject, each.error.code) for each in found] == [
+                (f"message {lost.pk}", "MessageWithoutOriginal")
+            ]
+        transaction.set_rollback(True)
+
+
+# -- stores ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(settings: Settings, tmp_path: Path) -> Path:
+    """Where originals are files."""
+    place = tmp_path / "mail"
+    place.mkdir()
     backend = "wagtail_mailarchive.archive.file_storage.DurableFileSystemStorage"
-    stores = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-        "mail": {"BACKEND": backend, "OPTIONS": {"location": str(tmp_path)}},
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "mail": {"BACKEND": backend, "OPTIONS": {"location": str(place)}},
     }
-    with override_settings(
-        STORAGES=stores,
-        WAGTAIL_MAILARCHIVE={"ORIGINALS_STORAGE": "mail", "ENCRYPTION_KEYS": []},
-    ):
-        (page, _) = factories.archive(folder, factories.raw(), factories.raw())
-        storages["mail"].delete(originals.stored_name(page.original.sha256))
-        assert codes(check()[0]) == {("original", "OriginalMissing")}
-        Original.objects.filter(pk=page.original_id).update(store="nowhere")
-        with pytest.raises(StorageError):
-            check()
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "ORIGINALS_STORAGE": "mail"}
+    return place
+
+
+def take_away(file: Path, how: str) -> str:
+    """Make `file` one that cannot be read; return the error that this is."""
+    if how == "gone":
+        file.unlink()
+        return "OriginalMissing"
+    if how == "folder gone":
+        shutil.rmtree(file.parent)
+        return "OriginalMissing"
+    if how == "unreadable":
+        file.unlink()
+        file.mkdir()
+    else:
+        shutil.rmtree(file.parent)
+        file.parent.symlink_to(file.parent)
+    return "OriginalUnreadable"
+
+
+@pytest.mark.parametrize("how", ["gone", "folder gone", "unreadable", "folder unreadable"])
+def test_one_file_that_cannot_be_read_is_a_problem_and_ends_no_check(
+    folder: EmailFolderPage, store: Path, how: str
+) -> None:
+    (page, *_) = factories.archive(folder, *(factories.raw() for _ in range(3)))
+    code = take_away(store / originals.stored_name(page.original.sha256), how)
+    ChainEntry.objects.filter(number=3).update(mailbox="Elsewhere")
+    for scope in (None, folder.pk):
+        assert codes(check(scope)[0]) == {("original", code), ("chain", "ChainBroken")}
+
+
+@pytest.mark.parametrize("how", ["alias", "moved", "not mounted", "unreadable"])
+def test_a_store_that_is_gone_is_an_error_and_accuses_no_original(
+    folder: EmailFolderPage, store: Path, how: str
+) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(3)))
+    if how == "alias":
+        Original.objects.update(store="nowhere")
+    else:
+        store.rename(store.with_name("away"))
+    if how == "not mounted":
+        store.mkdir()
+    elif how == "unreadable":
+        # As a stale handle of NFS: no question is answered.
+        store.symlink_to(store)
+    with pytest.raises(StorageError):
+        check()
 
 
 def test_a_problem_stands_once_and_until_it_is_well(folder: EmailFolderPage) -> None:
@@ -201,13 +291,30 @@ def test_a_problem_stands_once_and_until_it_is_well(folder: EmailFolderPage) -> 
     assert not IntegrityProblem.objects.exists()
 
 
+def sampled(number: int, seed: int = 1) -> list[verify.Batch]:
+    return [batch for step in Step for batch in sampling.sample(step, number, seed, 0)]
+
+
 def test_a_sample_holds_as_many_of_each_as_were_asked_for(folder: EmailFolderPage) -> None:
     factories.archive(folder, *(factories.raw() for _ in range(8)))
-    assert sum(batch.number for batch in verify.sample(3)) == 9
-    assert sum(batch.number for batch in verify.sample(100)) == 24
+    assert sum(batch.number for batch in sampled(3)) == 9
+    assert sum(batch.number for batch in sampled(100)) == 24
     OriginalChunk.objects.update(data=b"changed", deflated=False)
-    found = [each for batch in verify.sample(3) for each in batch.found]
+    found = [each for batch in sampled(3) for each in batch.found]
     assert len(found) == 3
+
+
+def test_a_sample_may_hold_anything_and_all_is_equally_likely(folder: EmailFolderPage) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(8)))
+    drawn = Counter(
+        subject
+        for seed in range(400)
+        for batch in sampling.sample(Step.LINKS, 2, seed, 0)
+        for subject in batch.subjects
+    )
+    # 100 of 400, give or take four standard deviations.
+    assert len(drawn) == 8
+    assert all(65 < times < 135 for times in drawn.values())
 
 
 def test_links_and_messages_cost_a_few_queries_a_batch(folder: EmailFolderPage) -> None:

@@ -22,9 +22,11 @@ from wagtail_mailarchive.models import Lease
 _FAILURES: dict[Crossing, Callable[[], Exception]] = {
     **dict.fromkeys(
         (
-            *(Crossing.CONNECTED, Crossing.MAILBOX_OPENED, Crossing.LISTED, Crossing.DESCRIBED),
-            *(Crossing.FETCHED, Crossing.PROVEN, Crossing.MARKED_ON_SERVER),
-            Crossing.CHANGED_ON_SERVER,
+            *(Crossing.CONNECTED, Crossing.MAILBOXES_LISTED, Crossing.MAILBOX_OPENED),
+            *(Crossing.LISTED, Crossing.COMPARED, Crossing.DESCRIBED, Crossing.HEADERS_READ),
+            *(Crossing.FETCHED, Crossing.OPENED_FOR_CHANGES, Crossing.ASKED_AGAIN),
+            *(Crossing.UNMARKED, Crossing.TARGET_MADE, Crossing.PROVEN, Crossing.COPIED),
+            *(Crossing.MARKED_ON_SERVER, Crossing.CHANGED_ON_SERVER),
         ),
         lambda: ConnectionDropped(host="localhost"),
     ),

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fetching.conftest import account, folder
+from tests.fetching.conftest import account, durable, folder
 from tests.servers.postgresql import PostgreSQL
 
 from .databases import Databases, PostgreSQLs, SQLite
 from .nursery import Nursery
 
-__all__ = ["account", "folder"]
+__all__ = ["account", "durable", "folder"]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from tests import factories
 SECOND = "Größe & mehr"
 TARGET = "Archiviert"
 UNREADABLE = b"X-Unreadable: yes"
+# Not handed over together with others.
+WITHHELD = b"X-Withheld: yes"
 
 # Smaller than in production, so that few bytes come as many batches.
 BATCH = 3
@@ -23,6 +25,7 @@ def digest(raw: bytes) -> str:
 def mailboxes(protocol: str) -> dict[str, list[bytes]]:
     """Return the messages by mailbox; POP3 has one only, and gets all of them in it."""
     small = [_mail(f"Small {number}", "Body\n.\n..dots\n") for number in range(7)]
+    small[2] = _mail("Withheld", "Only to whoever asks for nothing else.\n", X_Withheld="yes")
     inbox = [
         *small[:4],
         small[0],

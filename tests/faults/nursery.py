@@ -64,7 +64,7 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait(60)
 
-    def run(self, errand: str, database: str, **arguments: Any) -> Ended:
+    def run(self, errand: str, database: str, /, **arguments: Any) -> Ended:
         """Do `errand`, a function of `errands`, on the database of that name."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from tests.servers.dovecot import Dovecot
 from wagtail_mailarchive.sources.base import Security
 
 from . import mail
+from .cases import BEGINS_WITH
 from .databases import Databases
-from .nursery import Ended
+from .nursery import Ended, Nursery
 from .whole import Server
 
 _users = itertools.count(1)
@@ -19,14 +21,21 @@ _users = itertools.count(1)
 
 @dataclass(frozen=True)
 class Connected:
-    """A user's mail on the server, and how an account reaches it."""
+    """A user's mail on the server, and how an account reaches it.
+
+    Attributes:
+        errand: one of `cases.ERRANDS`.
+        renumber: gives all messages new UIDs.
+    """
 
     server: Server
     endpoint: dict[str, Any]
     account: dict[str, Any]
+    errand: str
+    renumber: Callable[[], None]
 
 
-def connect(dovecot: Dovecot, protocol: str = "imap", action: str = "leave") -> Connected:
+def connect(dovecot: Dovecot, protocol: str = "imap", errand: str = "leave") -> Connected:
     """Deliver all the mail to a new user."""
     user = dovecot.create_user(f"faults{next(_users)}")
     delivered = mail.mailboxes(protocol)
@@ -46,10 +55,33 @@ def connect(dovecot: Dovecot, protocol: str = "imap", action: str = "leave") -> 
         **{"username": reached.username, "secret": reached.secret},
     }
     account = {
-        **{"protocol": protocol, "after_fetch": action, "mailboxes": list(delivered)},
-        "move_to": mail.TARGET if action == "move" else "",
+        **{"protocol": protocol, "after_fetch": BEGINS_WITH[errand]},
+        **{"mailboxes": list(delivered), "move_to": mail.TARGET},
     }
-    return Connected(server, endpoint, account)
+
+    def renumber() -> None:
+        for mailbox in delivered:
+            dovecot.bump_uidvalidity(user, mailbox)
+
+    return Connected(server, endpoint, account, errand, renumber)
+
+
+def begin(nursery: Nursery, database: str, connected: Connected) -> None:
+    """Do what comes before the fetch at which something happens."""
+    endpoint, account = connected.endpoint, connected.account
+    nursery.run("connect", database, endpoint=endpoint, account=account)
+    if connected.errand == "give up":
+        ended = nursery.run("fetch", database, crossing="MARKED_ON_SERVER", accident="kill")
+        assert ended.killed, ended.told
+        nursery.run("edit", database, after_fetch="leave")
+    if connected.errand in ("renumber", "restore"):
+        ended = nursery.run("fetch", database)
+        assert ended.result is not None, ended.told
+        if connected.errand == "renumber":
+            connected.renumber()
+        else:
+            nursery.run("restore", database)
+        nursery.run("edit", database, after_fetch="delete")
 
 
 def survive(
@@ -68,10 +100,10 @@ def survive(
         store: a folder for originals; "" keeps them in the database.
     """
     with databases.fresh() as database:
+        begin(databases.nursery, database, connected)
         ended = databases.nursery.run(
             *("fetch", database),
-            endpoint=connected.endpoint,
-            account=connected.account,
+            errand=connected.errand,
             crossing=crossing,
             accident=accident,
             nth=nth,
@@ -90,8 +122,6 @@ def expect_whole(
     databases: Databases, database: str, connected: Connected, *, told: str = "", store: str = ""
 ) -> None:
     """Go on after a fault, and expect that all is whole in the end."""
-    action = connected.account["after_fetch"]
-    after = databases.nursery.run(
-        "aftermath", database, server=connected.server, action=action, store=store
-    )
+    server, errand = connected.server, connected.errand
+    after = databases.nursery.run("aftermath", database, server=server, errand=errand, store=store)
     assert after.result == [], "\n".join([*(after.result or []), told, after.told])

@@ -24,6 +24,7 @@ from wagtail_mailarchive.models import (
     Presence,
     RunStatus,
 )
+from wagtail_mailarchive.models.account import MailboxChoice
 from wagtail_mailarchive.sources import session
 from wagtail_mailarchive.sources.base import Security
 from wagtail_mailarchive.sources.deadline import Timeouts
@@ -117,7 +118,7 @@ def test_a_message_at_which_the_server_fails_waits_and_comes_whole_with_the_next
 
 
 @pytest.mark.parametrize("fault", [says_bye, says_nothing, closes_half_of_the_connection])
-@pytest.mark.parametrize("state", [b"EXAMINE", b"UID SEARCH", b"RFC822.SIZE"])
+@pytest.mark.parametrize("state", [b"LIST", b"EXAMINE", b"UID SEARCH", b"RFC822.SIZE"])
 def test_a_server_that_fails_in_any_state_fails_the_run_and_the_next_one_brings_all(
     state: bytes, fault: Fault, folder: EmailFolderPage
 ) -> None:
@@ -130,7 +131,7 @@ def test_a_server_that_fails_in_any_state_fails_the_run_and_the_next_one_brings_
         mailbox(dict(whole))(talk)
 
     with ScriptedServer(script) as server:
-        account = factories.account(folder, server.endpoint())
+        account = factories.account(folder, server.endpoint(), mailbox_choice=MailboxChoice.ALL)
         run = fetch_now(account).run
         assert (run.status, run.archived) == (RunStatus.FAILED, 0)
         assert run.error_code in ("ConnectionDropped", "ConnectionTimedOut")
@@ -150,7 +151,9 @@ def failing_at(state: bytes, fault: Fault, talk: Talk) -> None:
         if state in command:
             fault(talk, tag, 1)
             raise ClientGone
-        if command.startswith(b"EXAMINE"):
+        if command.startswith(b"LIST"):
+            talk.send(b'* LIST () "/" INBOX\r\n')
+        elif command.startswith(b"EXAMINE"):
             talk.send(b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 99] x\r\n")
         elif command.startswith(b"UID SEARCH"):
             talk.send(b"* SEARCH 1 2 3\r\n")
@@ -176,6 +179,7 @@ def test_answers_nobody_asked_for_change_nothing(folder: EmailFolderPage) -> Non
     with ScriptedServer(script) as server:
         run = fetch_now(factories.account(folder, server.endpoint())).run
     assert (run.status, run.archived) == (RunStatus.SUCCEEDED, 4), run.error
+    assert (run.adds_up, run.anomaly_code) == (True, "")
     assert archived() == set(whole.values())
 
 
@@ -192,9 +196,9 @@ def test_an_expunge_nobody_asked_for_takes_no_message_for_another(folder: EmailF
 
     bodies: dict[int, bytes | Fault] = {**whole, 3: expunged_before}
     with ScriptedServer(mailbox(bodies)) as server:
-        fetch_now(factories.account(folder, server.endpoint()))
-    uids = LedgerEntry.objects.filter(outcome=Outcome.ARCHIVED).select_related("original")
-    for entry in uids:
+        run = fetch_now(factories.account(folder, server.endpoint())).run
+    assert (run.status, run.archived, run.adds_up) == (RunStatus.SUCCEEDED, 4, True), run.error
+    for entry in LedgerEntry.objects.select_related("original"):
         assert entry.original is not None
         assert originals.read(entry.original) == whole[entry.uid]
 

@@ -24,6 +24,7 @@ from wagtail_mailarchive.models import (
     Outcome,
     RunStatus,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 
 from .databases import Databases
 from .survival import connect, expect_whole, survive
@@ -52,10 +53,11 @@ def test_an_original_written_in_part_is_never_taken_for_whole(
     assert not list(tmp_path.rglob(".writing-*"))
 
 
+@pytest.mark.parametrize("crossing", ["BATCH_COMMITTED", "PROVEN"])
 def test_a_database_locked_by_somebody_else_ends_the_run_and_loses_nothing(
-    sqlite: Databases, dovecot: Dovecot
+    crossing: str, sqlite: Databases, dovecot: Dovecot
 ) -> None:
-    ended = survive(sqlite, connect(dovecot), "BATCH_COMMITTED", "lock_the_database")
+    ended = survive(sqlite, connect(dovecot, errand="delete"), crossing, "lock_the_database")
     assert "database is locked" in ended.told
 
 
@@ -64,7 +66,9 @@ def test_a_connection_lost_at_commit_that_did_not_commit_brings_the_batch_again(
     nth: int, postgresqls: Databases, dovecot: Dovecot
 ) -> None:
     connected = connect(dovecot)
-    survive(postgresqls, connected, "RUN_COUNTED", "lose_the_connection_before_commit", nth=nth)
+    accident = "lose_the_connection_before_commit"
+    ended = survive(postgresqls, connected, "RUN_COUNTED", accident, nth=nth)
+    assert "terminating connection" in ended.told
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -72,7 +76,9 @@ def test_a_connection_lost_at_commit_that_did_commit_brings_nothing_twice(
     nth: int, postgresqls: Databases, dovecot: Dovecot
 ) -> None:
     connected = connect(dovecot)
-    survive(postgresqls, connected, "RUN_COUNTED", "lose_the_connection_after_commit", nth=nth)
+    accident = "lose_the_connection_after_commit"
+    ended = survive(postgresqls, connected, "RUN_COUNTED", accident, nth=nth)
+    assert "the connection is closed" in ended.told
 
 
 def test_a_fetch_inside_another_transaction_is_refused_before_anything_is_written(
@@ -86,7 +92,9 @@ def test_a_fetch_inside_another_transaction_is_refused_before_anything_is_writte
             endpoint=connected.endpoint,
             account=connected.account,
         )
-        assert "durable" in ended.result
+        assert ended.result is not None, ended.told
+        assert "durable" in ended.result["told"]
+        assert ended.result["written"] == 0
         expect_whole(databases, database, connected, told=ended.told)
 
 
@@ -117,7 +125,8 @@ class Forgetful(InMemoryStorage):
 
 
 @pytest.mark.django_db
-def test_a_store_that_gives_other_bytes_back_archives_nothing_until_it_is_well(
+@pytest.mark.usefixtures("durable")
+def test_a_store_that_gives_other_bytes_back_archives_and_moves_nothing_until_it_is_well(
     account: MailAccount,
     dovecot: Dovecot,
     mail_user: str,
@@ -140,3 +149,11 @@ def test_a_store_that_gives_other_bytes_back_archives_nothing_until_it_is_well(
     monkeypatch.setattr(Forgetful, "is_forgetful", False)
     assert fetch_now(account).run.archived == 3
     assert EmailMessagePage.objects.count() == 3
+    MailAccount.objects.update(after_fetch=AfterFetch.MOVE, move_to="Done")
+    monkeypatch.setattr(Forgetful, "is_forgetful", True)
+    run = fetch_now(MailAccount.objects.get()).run
+    assert (run.moved, run.anomaly_code) == (0, "OriginalDamaged")
+    assert len(dovecot.message_files(mail_user)) == 3
+    monkeypatch.setattr(Forgetful, "is_forgetful", False)
+    assert fetch_now(MailAccount.objects.get()).run.moved == 3
+    assert len(dovecot.message_files(mail_user, "Done")) == 3

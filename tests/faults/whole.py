@@ -20,13 +20,17 @@ from wagtail_mailarchive.models import (
     EmailMessagePage,
     LedgerEntry,
     MailAccount,
+    Mailbox,
     Original,
     Outcome,
     Presence,
 )
 
+from .cases import ENDS_WITH
+from .mail import TARGET
+
 # What a fetch that finds nothing new may change.
-_MAY_CHANGE = {"fetchrun", "lease", "accounthealth", "mailbox", "notice", "workerheartbeat"}
+_MAY_CHANGE = {"fetchrun", "lease", "accounthealth", "notice", "workerheartbeat"}
 
 
 class Server(TypedDict):
@@ -50,6 +54,9 @@ def problems(server: Server) -> Iterator[str]:
     )
     if twice.exists():
         yield f"second pages: {list(twice)}"
+    unfindable = EmailMessagePage.objects.filter(text_entry=None)
+    if unfindable.exists():
+        yield f"pages without a row to be found by: {list(unfindable)}"
     if any(Page.find_problems()):
         yield f"the tree is broken: {Page.find_problems()}"
     yield from _broken_chain()
@@ -58,8 +65,13 @@ def problems(server: Server) -> Iterator[str]:
     yield from (f"removed and not safe: {each}" for each in removed if each not in safe)
 
 
-def unfinished(server: Server, action: str) -> Iterator[str]:
-    """Yield what is wrong when all is said and done."""
+def unfinished(server: Server, errand: str) -> Iterator[str]:
+    """Yield what is wrong when all is said and done.
+
+    Args:
+        errand: one of `cases.ERRANDS`.
+    """
+    action = ENDS_WITH[errand]
     yield from _lost(server)
     [account] = MailAccount.objects.all()
     if not tally(account).adds_up:
@@ -70,8 +82,12 @@ def unfinished(server: Server, action: str) -> Iterator[str]:
         yield f"left undone: {list(rest.values('uid', 'outcome', 'presence'))}"
     for mailbox in server["maildirs"]:
         there, wanted = _digests(server, mailbox), _wanted(server, mailbox, action)
-        if there != wanted:
-            yield f"{mailbox} holds too much: {there - wanted}; and lacks: {wanted - there}"
+        # Whoever dies between copying and removing leaves two copies rather than none.
+        most = wanted + wanted if (mailbox, errand) == (TARGET, "copy") else wanted
+        if there - most or wanted - there:
+            yield f"{mailbox} holds too much: {there - most}; and lacks: {wanted - there}"
+        if any("T" in _flags(file) for file in _files(server["maildirs"][mailbox])):
+            yield f"in {mailbox} there is mail left marked as deleted"
     if action == "mark_read":
         yield from _wrongly_read(server)
 
@@ -84,6 +100,8 @@ def snapshot(server: Server) -> dict[str, str]:
         if model._meta.model_name not in _MAY_CHANGE
     }
     tables["page"] = Page.objects.order_by("pk").values_list()
+    listed = [field.attname for field in Mailbox._meta.fields if field.attname != "listed_at"]
+    tables["mailbox"] = Mailbox.objects.order_by("pk").values_list(*listed)
     found = {name: _digest(repr(list(rows)).encode()) for name, rows in tables.items()}
     for mailbox, path in server["maildirs"].items():
         found[f"files of {mailbox}"] = repr([file.name for file in _files(path)])
@@ -119,7 +137,9 @@ def _broken_chain() -> Iterator[str]:
 
 def _lost(server: Server) -> Iterator[str]:
     """Yield the messages whose outcome is not what it has to be."""
-    rows = LedgerEntry.objects.values_list("outcome", "original__sha256")
+    # Rows of UIDs that mean nothing any more stay, and say that their messages are gone.
+    here = LedgerEntry.objects.exclude(presence=Presence.GONE)
+    rows = here.values_list("outcome", "original__sha256")
     outcomes = Counter(
         ("archived" if outcome == Outcome.DUPLICATE else outcome, sha256 or "")
         for outcome, sha256 in rows
@@ -153,7 +173,7 @@ def _wrongly_read(server: Server) -> Iterator[str]:
     kinds = {each[0]: each[1] for messages in server["delivered"].values() for each in messages}
     for path in server["maildirs"].values():
         for file in _files(path):
-            is_read = "S" in file.name.partition(":2,")[2]
+            is_read = "S" in _flags(file)
             kind = kinds[_digest(file.read_bytes())]
             if is_read is not (kind == "archived"):
                 yield f"{kind} mail is {'read' if is_read else 'unread'}"
@@ -185,6 +205,10 @@ def _files(maildir: str) -> list[Path]:
     parts = [Path(maildir, part) for part in ("new", "cur")]
     files = [file for part in parts if part.is_dir() for file in part.iterdir()]
     return sorted(files, key=lambda file: file.name)
+
+
+def _flags(file: Path) -> str:
+    return file.name.partition(":2,")[2]
 
 
 def _digest(data: bytes) -> str:

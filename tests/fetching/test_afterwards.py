@@ -19,14 +19,17 @@ from wagtail_mailarchive.crossings import Crossing
 from wagtail_mailarchive.exceptions import (
     DatabaseNotDurable,
     OriginalDamaged,
+    StorageError,
     UidNextFell,
 )
 from wagtail_mailarchive.fetching import afterwards, imap_treatment, run
+from wagtail_mailarchive.fetching.dry_run import dry_run
 from wagtail_mailarchive.fetching.foreground import fetch_now
 from wagtail_mailarchive.fetching.health import health_of
 from wagtail_mailarchive.fetching.schedule import open_run
 from wagtail_mailarchive.fetching.tally import tally
 from wagtail_mailarchive.models import (
+    ArchiveSiteSettings,
     EmailMessagePage,
     FetchRun,
     Lease,
@@ -80,9 +83,8 @@ def choose(account: MailAccount, action: AfterFetch, **values: Any) -> MailAccou
 def fetch(account: MailAccount) -> FetchRun:
     """Fetch to the end; what the ledger says must add up, whatever was removed."""
     done = fetch_now(account).run
-    if done.status == RunStatus.SUCCEEDED:
-        assert done.adds_up
-        assert tally(account).adds_up
+    assert (done.status, done.adds_up) == (RunStatus.SUCCEEDED, True), done.error
+    assert tally(account).adds_up
     return done
 
 
@@ -291,7 +293,7 @@ def test_a_run_that_failed_at_one_mailbox_removes_nothing_from_the_others(
 ) -> None:
     choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Nowhere"])
     raws = deliver(dovecot, mail_user, 2)
-    done = fetch(account)
+    done = fetch_now(account).run
     assert (done.status, done.archived, done.deleted) == (RunStatus.FAILED, 2, 0)
     assert left(dovecot, mail_user) == raws
 
@@ -310,6 +312,43 @@ def test_an_original_that_is_damaged_keeps_everything_on_the_server(
     assert left(dovecot, mail_user) == raws
     entry = LedgerEntry.objects.order_by("uid")[1]
     assert (entry.presence, entry.reason_code) == (Presence.PRESENT, OriginalDamaged.__name__)
+    # The others go with the next run, and it is said again as long as it is so.
+    again = fetch(account)
+    assert (again.deleted, again.not_proven) == (2, 1)
+    assert again.anomaly_code == OriginalDamaged.__name__
+    assert left(dovecot, mail_user) == raws[1:2]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["unreadable store", "missing file"])
+def test_a_store_that_cannot_be_read_fails_no_fetch_and_a_missing_file_keeps_no_other(
+    is_there: bool,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raws = deliver(dovecot, mail_user, 3)
+    fetch(account)
+    choose(account, AfterFetch.DELETE)
+    second = LedgerEntry.objects.order_by("uid")[1].original
+    real = originals.verify
+
+    def verify(original: Original) -> None:
+        if original == second:
+            raise StorageError(store="files")
+        real(original)
+
+    monkeypatch.setattr(originals, "verify", verify)
+    monkeypatch.setattr(originals, "is_stored", lambda original: is_there)
+    for _ in range(2):
+        done = fetch(account)
+        assert done.status == RunStatus.SUCCEEDED
+        assert done.anomaly_code == ("StorageError" if is_there else "OriginalMissing")
+    if is_there:
+        assert refusal(account) == "StorageError"
+        assert left(dovecot, mail_user) == raws
+    else:
+        assert left(dovecot, mail_user) == raws[1:2]
 
 
 def test_a_hash_that_was_changed_together_with_the_bytes_does_not_help(
@@ -392,12 +431,53 @@ def test_mail_is_not_moved_to_where_it_is_archived_from(
     assert left(dovecot, mail_user) == raws
 
 
+def test_mail_is_not_moved_to_where_it_may_be_archived_from_under_another_spelling(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    """To some servers both names are the same."""
+    choose(account, AfterFetch.MOVE, move_to="done", mailbox_choice=MailboxChoice.ALL, mailboxes=[])
+    raws = deliver(dovecot, mail_user, 1)
+    dovecot.deliver(mail_user, crlf(factories.raw("Other")), mailbox="Done")
+    done = fetch(account)
+    assert (done.archived, done.moved) == (2, 0)
+    assert refusal(account) == "MoveTargetArchived"
+    assert left(dovecot, mail_user) == raws
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [(AfterFetch.DELETE, ""), (AfterFetch.MOVE, "Old"), (AfterFetch.MOVE, "Bin")],
+    ids=["delete", "move", "move to the trash"],
+)
+def test_on_gmail_all_mail_is_left_alone_where_it_would_stay(
+    action: AfterFetch,
+    target: str,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = RemoteMailbox("Everything", SpecialUse.ALL)
+    listed = [RemoteMailbox("INBOX"), everything, RemoteMailbox("Bin", SpecialUse.TRASH)]
+    monkeypatch.setattr(ImapSource, "is_gmail", True)
+    monkeypatch.setattr(ImapSource, "list_mailboxes", lambda self: listed)
+    choose(account, action, move_to=target, mailboxes=["Everything"])
+    dovecot.deliver(mail_user, crlf(factories.raw()), mailbox="Everything")
+    stays = target != "Bin"
+    done = fetch(account)
+    assert (done.deleted, done.moved) == (0, 0 if stays else 1)
+    assert refusal(account) == ("GmailKeepsMail" if stays else "")
+    assert bool(left(dovecot, mail_user, "Everything")) is stays
+    counts = dry_run(account)["counts"]
+    assert (counts["delete"], counts["move"]) == (0, 0)
+
+
 def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alone(
     account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = [RemoteMailbox("INBOX"), RemoteMailbox("Everything", SpecialUse.ALL)]
-    monkeypatch.setattr(ChangingImapSource, "is_gmail", True)
-    monkeypatch.setattr(ChangingImapSource, "list_mailboxes", lambda self: listed)
+    monkeypatch.setattr(ImapSource, "is_gmail", True)
+    monkeypatch.setattr(ImapSource, "list_mailboxes", lambda self: listed)
     choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Everything"])
     raw = crlf(factories.raw())
     for mailbox in ("INBOX", "Everything"):
@@ -409,18 +489,21 @@ def test_on_gmail_deleting_is_said_to_take_a_label_away_and_all_mail_is_left_alo
     assert left(dovecot, mail_user, "Everything") == [raw]
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda: MailAccount.objects.update(after_fetch=AfterFetch.LEAVE),
-        lambda: MailAccount.objects.update(after_fetch_days=30),
-        lambda: MailAccount.objects.update(folder=factories.folder()),
-        lambda: MailAccount.objects.update(enabled=False),
-        lambda: FetchRun.objects.update(stop_requested=True),
-        lambda: FetchRun.objects.update(anomaly_code="UidReused"),
-    ],
-    ids=["left", "later", "folder", "disabled", "stopped", "anomaly"],
-)
+# What somebody may do while messages are removed.
+EDITS: dict[str, Callable[[], object]] = {
+    "left": lambda: MailAccount.objects.update(after_fetch=AfterFetch.LEAVE),
+    "later": lambda: MailAccount.objects.update(after_fetch_days=30),
+    "other mailboxes": lambda: MailAccount.objects.update(mailboxes=["Sent"]),
+    "all mailboxes": lambda: MailAccount.objects.update(mailbox_choice=MailboxChoice.ALL),
+    "forbidden": lambda: ArchiveSiteSettings.objects.create(allow_server_deletion=False),
+    "folder": lambda: MailAccount.objects.update(folder=factories.folder()),
+    "disabled": lambda: MailAccount.objects.update(enabled=False),
+    "stopped": lambda: FetchRun.objects.update(stop_requested=True),
+    "anomaly": lambda: FetchRun.objects.update(anomaly_code="UidReused"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_an_account_edited_in_the_middle_has_nothing_more_done(
     edit: Callable[[], object],
     account: MailAccount,
@@ -521,6 +604,8 @@ def test_what_died_in_between_is_finished_by_later_runs(
     assert archived() == set(raws)
     if action == AfterFetch.MOVE:
         assert set(left(dovecot, mail_user, "Done")) == set(raws)
+        # A copy of what was marked before would go with the next EXPUNGE of anybody.
+        assert "T" not in "".join(flags(dovecot, mail_user, "Done"))
 
 
 @pytest.mark.parametrize(
@@ -541,11 +626,54 @@ def test_what_was_begun_is_given_up_where_the_account_leaves_mail_now(
     fetch(account)
     if step is Crossing.CHANGED_ON_SERVER:
         assert presences() == {Presence.REMOVED: 2}
+        assert left(dovecot, mail_user) == []
         return
     assert left(dovecot, mail_user) == raws
     assert flags(dovecot, mail_user) == ["", ""]
     assert presences() == {Presence.PRESENT: 2}
     assert set(LedgerEntry.objects.values_list("treated", flat=True)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("step", "presence"),
+    [
+        (Crossing.MARKED_ON_SERVER, Presence.PRESENT),
+        (Crossing.CHANGED_ON_SERVER, Presence.REMOVED),
+    ],
+)
+def test_what_was_begun_is_given_up_in_a_mailbox_that_is_archived_no_more(
+    step: Crossing,
+    presence: Presence,
+    account: MailAccount,
+    dovecot: Dovecot,
+    mail_user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose(account, AfterFetch.DELETE, mailboxes=["INBOX", "Work"])
+    raws = deliver(dovecot, mail_user, 2, "Work")
+    die_in_a_fetch(account, monkeypatch, step)
+    FetchRun.objects.update(status=RunStatus.FAILED, finished_at=timezone.now())
+    choose(account, AfterFetch.DELETE, mailboxes=["INBOX"])
+    fetch(account)
+    assert presences() == {presence: 2}
+    if presence == Presence.PRESENT:
+        assert left(dovecot, mail_user, "Work") == raws
+        assert flags(dovecot, mail_user, "Work") == ["", ""]
+
+
+def test_another_servers_mailboxes_are_not_treated_by_what_is_known_of_the_first(
+    account: MailAccount, dovecot: Dovecot, mail_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(account, AfterFetch.MARK_READ)
+    deliver(dovecot, mail_user, 2)
+    opened, _ = open_run(account, trigger=Trigger.SCHEDULE)
+    while opened.fetched_at is None:
+        assert run.work_on(opened.pk, seconds=0) is run.Verdict.CONTINUES
+        opened.refresh_from_db()
+    # Edited between two tasks; the new one may have the same UIDVALIDITY.
+    Mailbox.objects.update(server="somebody@elsewhere")
+    assert run.work_on(opened.pk) is run.Verdict.FINISHED
+    assert flags(dovecot, mail_user) == ["", ""]
 
 
 def test_a_pending_message_whose_uid_was_forgotten_is_read_and_removed_anew(

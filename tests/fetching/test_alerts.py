@@ -26,6 +26,9 @@ from wagtail_mailarchive.models import (
     Notice,
     OAuthGrant,
     RunStatus,
+    Trial,
+    TrialKind,
+    TrialStatus,
     WorkerHeartbeat,
 )
 
@@ -171,6 +174,7 @@ def test_a_day_without_success_is_told(
 ) -> None:
     long_ago = datetime(2026, 3, 5, 13, 30, tzinfo=UTC)
     know(account, last_success_at=timezone.now() - timedelta(hours=23), watched_since=long_ago)
+    compare(account, is_complete=True)
     watch()
     assert mailoutbox == []
     know(account, last_success_at=long_ago)
@@ -387,6 +391,49 @@ def test_a_mail_that_nobody_takes_is_given_up(
         Notice.objects.update(try_at=timezone.now())
         notices.send_due()
     assert not Notice.objects.exists()
+
+
+def compare(account: MailAccount, *, is_complete: bool, days_ago: int = 0) -> None:
+    Trial.objects.create(
+        kind=TrialKind.RECONCILIATION,
+        account=account,
+        status=TrialStatus.DONE,
+        finished_at=timezone.now() - timedelta(days=days_ago),
+        result={"is_complete": is_complete, "differences": 0},
+    )
+
+
+def test_an_account_that_is_never_compared_to_the_end_is_told(
+    account: MailAccount, manager: User, mailoutbox: list[EmailMessage]
+) -> None:
+    know(account, watched_since=timezone.now() - timedelta(days=60))
+    compare(account, is_complete=True, days_ago=20)
+    compare(account, is_complete=False)
+    watch()
+    assert mailoutbox == []
+    Trial.objects.filter(result__is_complete=True).delete()
+    compare(account, is_complete=True, days_ago=22)
+    watch()
+    watch()
+    [mail] = mailoutbox
+    assert "have not been compared completely since" in text(mail)
+    # That it is not fetched any more, and so not compared, is no recovery.
+    know(account, held_code="LoginRejected", held_params=REJECTED)
+    watch()
+    assert "were compared completely again" not in text(mailoutbox[-1])
+    know(account, held_code="", held_params={})
+    compare(account, is_complete=True)
+    succeed(account)
+    watch()
+    assert "were compared completely again" in text(mailoutbox[-1])
+
+
+def test_an_account_that_never_succeeded_is_not_told_to_be_compared(
+    account: MailAccount, manager: User
+) -> None:
+    know(account, watched_since=timezone.now() - timedelta(days=60), last_success_at=None)
+    watch()
+    assert "uncompared" not in [each.kind for each in alerts.standing_for(manager)]
 
 
 def test_two_workers_send_one_mail(

@@ -1,4 +1,4 @@
-"""A server that asks to be left alone is, and no message is blamed for it."""
+"""A server that asks to be left alone is; where it does so at one message, the others come."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from wagtail_mailarchive.models import (
     RunStatus,
 )
 
+from .test_faults import Fault, mail, mailbox
+
 pytestmark = pytest.mark.django_db
 
 HINTS = [
     (b"NO [OVERQUOTA] Account exceeded command or bandwidth limits.", 60),
+    (b"NO [LIMIT] Too many commands", 60),
+    (b"NO [UNAVAILABLE] Try again", 60),
     (b"BAD Request is throttled. Suggested Backoff Time: 9000000 milliseconds", 9_000),
 ]
 
@@ -49,8 +53,9 @@ def test_imap_is_asked_nothing_more_in_this_run(
     assert (report.run.status, report.run.error_code) == (RunStatus.FAILED, "ServerBusy")
     assert report.run.error_params == {"host": "127.0.0.1", "seconds": seconds}
     assert connections == 1
-    waiting = LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="", failed_in=None)
-    assert waiting.count() == 2
+    # Asked for alone next time: it may be one of them only.
+    waiting = LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="ServerBusy")
+    assert waiting.filter(failed_in=None).count() == 2
     held = AccountHealth.objects.get(account=account).hold_until
     assert held is not None
     assert held > timezone.now() + timedelta(seconds=seconds - 60)
@@ -76,4 +81,34 @@ def test_pop3_is_asked_nothing_more_in_this_run(folder: EmailFolderPage) -> None
         assert b"QUIT" not in server.received
     assert (report.run.status, report.run.error_code) == (RunStatus.FAILED, "ServerBusy")
     assert connections == 1
-    assert LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="").count() == 2
+    waiting = LedgerEntry.objects.filter(outcome=Outcome.WAITING, reason_code="ServerBusy")
+    assert waiting.filter(failed_in=None).count() == 2
+
+
+def is_busy(talk: Talk, tag: bytes, uid: int) -> bool:
+    """What Yahoo says at single messages."""
+    talk.send(tag + b" NO [UNAVAILABLE] UID FETCH Server error while fetching messages\r\n")
+    return True
+
+
+def test_a_server_that_is_busy_at_one_message_only_does_not_keep_the_others(
+    folder: EmailFolderPage,
+) -> None:
+    bodies: dict[int, bytes | Fault] = {uid: mail(uid) for uid in range(1, 6)}
+    bodies[2] = is_busy
+    with ScriptedServer(mailbox(bodies)) as server:
+        account = factories.account(folder, server.endpoint())
+        ends = []
+        for _ in range(4):
+            run = fetch_now(account).run
+            ends.append((run.status, run.archived, run.not_read))
+            bodies[9] = mail(9)
+    assert ends == [
+        # In company, then alone, then after all others.
+        (RunStatus.FAILED, 0, 5),
+        (RunStatus.FAILED, 1, 4),
+        (RunStatus.SUCCEEDED, 4, 1),
+        (RunStatus.SUCCEEDED, 0, 1),
+    ]
+    assert run.anomaly_code == ""
+    assert LedgerEntry.objects.get(outcome=Outcome.WAITING).uid == 2

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from tests import factories
 from tests.servers.dovecot import Dovecot
 from tests.servers.scripted import ScriptedServer, Talk
+from wagtail_mailarchive.archive import originals
 from wagtail_mailarchive.exceptions import ConnectionDropped
 from wagtail_mailarchive.fetching import batches, lease, listing, pipeline, run, schedule
 from wagtail_mailarchive.fetching.foreground import Report, fetch_now
@@ -74,7 +75,9 @@ def one_answer(
 ) -> bool:
     """Answer one command; return whether the connection goes on."""
     tag, _, command = line.partition(b" ")
-    if command.startswith(b"EXAMINE"):
+    if command.startswith(b"LIST"):
+        talk.send(b'* LIST () "/" INBOX\r\n')
+    elif command.startswith(b"EXAMINE"):
         talk.send(b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 99] x\r\n" % len(bodies))
     elif command.startswith(b"UID SEARCH"):
         said = listed or " ".join(map(str, bodies))
@@ -379,6 +382,9 @@ def test_a_run_whose_account_is_deleted_meanwhile_is_stopped(opened: FetchRun) -
     assert run.work_on(opened.pk, after_batch=delete) is run.Verdict.FINISHED
     opened.refresh_from_db()
     assert (opened.status, opened.archived) == (RunStatus.STOPPED, 2)
+    # Its mail stays.
+    kept = [originals.read(each.original) for each in EmailMessagePage.objects.all()]
+    assert len(set(kept)) == 2
 
 
 def test_a_run_left_by_a_deleted_account_is_stopped_by_the_schedule(opened: FetchRun) -> None:

@@ -58,9 +58,9 @@ def deliver(dovecot: Dovecot, user: str, number: int = 1, mailbox: str = "INBOX"
 def fetch(account: MailAccount) -> Report:
     """Fetch to the end, and expect of every run that it adds up."""
     report = fetch_now(account)
-    if report.run.status == RunStatus.SUCCEEDED:
-        assert report.run.adds_up
-        assert tally(account).adds_up
+    run = report.run
+    assert (run.status, run.adds_up) == (RunStatus.SUCCEEDED, True), run.error
+    assert tally(account).adds_up
     assert not any(Page.find_problems())
     return report
 
@@ -156,7 +156,7 @@ def test_a_missing_mailbox_is_said_and_the_others_are_fetched(
     deliver(dovecot, mail_user, 2)
     account.mailboxes = ["Nowhere", "INBOX"]
     account.save()
-    report = fetch(account)
+    report = fetch_now(account)
     assert report.run.status == RunStatus.FAILED
     assert report.run.error_code == "MailboxNotFound"
     assert "Nowhere" in report.run.error
@@ -319,7 +319,7 @@ def test_wrong_password_is_a_sentence_without_the_password(
 ) -> None:
     account.set_secret("wrong secret")
     account.save()
-    report = fetch(account)
+    report = fetch_now(account)
     assert report.run.status == RunStatus.FAILED
     assert report.run.error_code == "LoginRejected"
     assert "rejected the user name or password" in report.sentence()
@@ -330,7 +330,7 @@ def test_wrong_password_is_a_sentence_without_the_password(
 
 def test_a_secret_of_another_host_is_never_sent(account: MailAccount) -> None:
     MailAccount.objects.filter(pk=account.pk).update(host="127.0.0.1")
-    report = fetch(MailAccount.objects.get(pk=account.pk))
+    report = fetch_now(MailAccount.objects.get(pk=account.pk))
     assert report.run.error_code == "SecretUnreadable"
 
 
@@ -339,7 +339,7 @@ def test_one_failed_account_leaves_the_other_unharmed(
 ) -> None:
     broken = factories.account(folder, dovecot.endpoint(mail_user, secret="wrong"))
     deliver(dovecot, mail_user, 2)
-    assert fetch(broken).failed
+    assert fetch_now(broken).failed
     assert fetch(account).run.archived == 2
 
 

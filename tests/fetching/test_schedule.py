@@ -104,6 +104,14 @@ def test_an_interval_without_sense_keeps_no_other_account_from_being_fetched(
     assert [run.account for run in schedule.dispatch_due()] == [other]
 
 
+def test_a_worker_whose_clock_was_a_day_ahead_delays_no_fetch(folder: EmailFolderPage) -> None:
+    account = factories.account(folder)
+    tomorrow = timezone.now() + timedelta(days=1)
+    factories.fetch_run(account, RunStatus.SUCCEEDED, finished_at=tomorrow)
+    [run] = schedule.dispatch_due()
+    assert run.account == account
+
+
 def test_a_failed_account_is_tried_again_after_its_interval(folder: EmailFolderPage) -> None:
     factories.account(folder)
     [run] = schedule.dispatch_due()

@@ -152,14 +152,37 @@ def test_a_worker_that_is_killed_when_it_has_stored_loses_nothing(
         keep(*args)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(tokens, "_keep", killed)
-        tokens.access_token(account)
+        with pytest.raises(KeyboardInterrupt):
+            tokens.access_token(account)
     # Nor did it give its claim free.
     claim_for(account, timedelta(minutes=5))
 
     assert tokens.access_token(account) == oauth_server.tokens[-1].access_token
     assert len(oauth_server.refreshed_with) == 1
+
+
+def test_a_worker_that_is_killed_before_it_has_stored_has_somebody_sign_in_again(
+    account: MailAccount, oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(account, oauth_server)
+    let_end(account)
+
+    def killed(*args: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "_keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tokens.access_token(account)
+
+    # What the provider gave is known to nobody, and what is stored it takes no more.
+    with pytest.raises(SignInNeeded):
+        tokens.access_token(account)
+    assert OAuthGrant.objects.get().problem_code == "SignInNeeded"
+    given = sign_in(account, oauth_server)
+    assert tokens.access_token(account) == given.access_token
 
 
 @on_several_connections

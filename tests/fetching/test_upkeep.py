@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
@@ -21,13 +23,15 @@ from django.utils import timezone
 
 from tests import factories
 from wagtail_mailarchive import tasks
-from wagtail_mailarchive.archive import chain, verify
+from wagtail_mailarchive.archive import chain, problems, sampling, verify
+from wagtail_mailarchive.archive.problems import Found
 from wagtail_mailarchive.exceptions import OriginalDamaged, ParserFailed, StorageError
 from wagtail_mailarchive.fetching import integrity_alarm, upkeep, upkeep_requests
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.fetching.upkeep_requests import open_run, request, stop
 from wagtail_mailarchive.mime import VERSION
 from wagtail_mailarchive.models import (
+    ChainEntry,
     EmailFolderPage,
     EmailMessagePage,
     IntegrityProblem,
@@ -195,7 +199,58 @@ def test_a_store_that_does_not_answer_fails_the_run_and_accuses_no_original(
     assert work_on(run.pk) is Verdict.FINISHED
     run.refresh_from_db()
     assert (run.status, run.error_code) == (UpkeepStatus.FAILED, "StorageError")
-    assert not IntegrityProblem.objects.exists()
+    assert [each.subject for each in IntegrityProblem.objects.all()] == ["check verify"]
+
+
+@pytest.mark.parametrize("scope", ["all", "folder"])
+def test_a_check_that_failed_goes_on_where_it_failed(
+    folder: EmailFolderPage, small_batches: None, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(5)))
+    chosen = folder if scope == "folder" else None
+    looked_at: list[str] = []
+    failing = iter([False, False, True, False, True])
+    real = verify.next_batch
+
+    def at_times(*arguments: Any) -> Any:
+        if next(failing, False):
+            raise StorageError(store="mail")
+        batch = real(*arguments)
+        looked_at.extend(batch.subjects if batch else [])
+        return batch
+
+    monkeypatch.setattr(verify, "next_batch", at_times)
+    runs = []
+    for _ in range(3):
+        run, is_new = open_run(UpkeepKind.VERIFY, chosen)
+        assert is_new
+        work_on(run.pk)
+        run.refresh_from_db()
+        runs.append(run)
+    assert [run.status for run in runs] == [
+        UpkeepStatus.FAILED,
+        UpkeepStatus.FAILED,
+        UpkeepStatus.DONE,
+    ]
+    assert runs[-1].done == runs[-1].total == 16
+    assert len(looked_at) == len(set(looked_at)) == 15
+    # The next one is a check of its own.
+    assert open_run(UpkeepKind.VERIFY, chosen)[0].position == 0
+
+
+@pytest.mark.parametrize("why", ["long ago", "too many problems", "stopped", "another folder"])
+def test_a_check_begins_anew_where_going_on_would_prove_little(
+    folder: EmailFolderPage, why: str
+) -> None:
+    run = UpkeepRun.objects.create(
+        kind=UpkeepKind.VERIFY,
+        folder=factories.folder() if why == "another folder" else folder,
+        status=UpkeepStatus.STOPPED if why == "stopped" else UpkeepStatus.FAILED,
+        error_code="TooManyProblems" if why == "too many problems" else "StorageError",
+        position=1,
+    )
+    age(run, finished_at=timedelta(hours=25 if why == "long ago" else 1))
+    assert open_run(UpkeepKind.VERIFY, folder)[0].position == 0
 
 
 def test_what_nobody_foresaw_is_noted_and_raised(
@@ -220,7 +275,7 @@ def test_a_check_that_finds_nothing_but_problems_ends_early(
     work_on(run.pk)
     run.refresh_from_db()
     assert (run.status, run.error_code) == (UpkeepStatus.FAILED, "TooManyProblems")
-    assert IntegrityProblem.objects.count() == 4
+    assert IntegrityProblem.objects.filter(subject__startswith="original ").count() == 4
 
 
 # -- reading again ---------------------------------------------------------------------------
@@ -304,6 +359,29 @@ def test_a_sample_is_checked_once_a_day_however_many_workers_dispatch(
     assert UpkeepRun.objects.count() == 2
 
 
+@pytest.mark.parametrize("dying", [False, True])
+def test_a_sample_goes_on_where_the_last_task_ended_and_ends(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch, dying: bool
+) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(9)))
+    damage(9)
+    monkeypatch.setattr(sampling, "_TOGETHER", 2)
+    run, _ = open_run(UpkeepKind.SAMPLE, None, number=5)
+
+    def die(run: UpkeepRun) -> None:
+        if dying:
+            raise SystemExit
+
+    for _ in range(9):
+        with suppress(SystemExit):
+            assert work_on(run.pk, seconds=0, after_batch=die) is Verdict.CONTINUES
+    assert work_on(run.pk, seconds=0) is Verdict.FINISHED
+    run.refresh_from_db()
+    assert (run.status, run.done, run.total) == (UpkeepStatus.DONE, 15, 15)
+    # Five different ones.
+    assert run.problems == IntegrityProblem.objects.count() == 5
+
+
 def test_a_sample_that_another_worker_requested_in_the_same_moment_is_the_only_one(
     folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,7 +438,7 @@ def test_administrators_are_told_once_by_mail(
     assert tasks.tell_of_integrity() == 1
     [told] = mail.outbox
     assert told.to == [admin.email]
-    assert "1 item is not as it was archived" in told.subject
+    assert "1 integrity problem" in told.subject
     assert "Restore it from a backup" in str(told.body)
     assert tasks.tell_of_integrity() == 0
     work_on(verifying().pk)
@@ -385,6 +463,84 @@ def test_a_mail_server_that_fails_is_tried_again(
         patched.setattr(EmailMessage, "send", fail)
         assert integrity_alarm.send() == 0
     assert integrity_alarm.send() == 1
+
+
+def test_a_worker_that_dies_while_it_sends_loses_no_alarm(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = in_worker(monkeypatch)
+    factories.user(is_superuser=True, email="root@example.org")
+    factories.archive(folder, factories.raw())
+    damage()
+    work_on(verifying().pk)
+
+    def killed(message: EmailMessage) -> int:
+        # Nothing is cleaned up after SIGKILL.
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailMessage, "send", killed)
+        patched.setattr(cache, "delete", lambda key: None)
+        with pytest.raises(SystemExit):
+            integrity_alarm.send()
+    integrity_alarm.request_sending()
+    assert given == [(integrity_alarm.SEND,)]
+    # As long as it may be alive, nobody else sends.
+    assert integrity_alarm.send() == 0
+    cache.delete(integrity_alarm._CLAIM)
+    assert integrity_alarm.send() == 1
+
+
+def test_of_two_workers_one_sends(folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.user(is_superuser=True, email="root@example.org")
+    factories.archive(folder, factories.raw())
+    damage()
+    work_on(verifying().pk)
+    sent = []
+
+    def send(message: EmailMessage) -> int:
+        sent.append(message)
+        problems.note([Found("message 1", None, OriginalDamaged(sha256="x", store=""))])
+        assert len(sent) > 1 or integrity_alarm.send() == 0
+        return 1
+
+    monkeypatch.setattr(EmailMessage, "send", send)
+    assert integrity_alarm.send() == 1
+    # What was found meanwhile is not among the told.
+    assert [each.subject for each in IntegrityProblem.objects.filter(told_at=None)] == ["message 1"]
+
+
+def test_a_check_that_fails_is_told_until_one_of_its_kind_is_done(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.user(is_superuser=True, email="root@example.org")
+    factories.archive(folder, factories.raw())
+    with monkeypatch.context() as patched:
+
+        def broken(original: object) -> None:
+            raise StorageError(store="mail")
+
+        patched.setattr("wagtail_mailarchive.archive.originals.verify", broken)
+        work_on(verifying().pk)
+    assert integrity_alarm.send() == 1
+    told = str(mail.outbox[0].body)
+    assert "A check could not be done. The store of originals (mail) failed." in told
+    # A sample says nothing of the rest.
+    work_on(open_run(UpkeepKind.SAMPLE, None, number=5)[0].pk)
+    assert IntegrityProblem.objects.get().subject == "check verify"
+    work_on(verifying().pk)
+    assert not IntegrityProblem.objects.exists()
+
+
+def test_a_check_forgets_problems_with_what_is_gone(folder: EmailFolderPage) -> None:
+    factories.archive(folder, *(factories.raw() for _ in range(3)))
+    ChainEntry.objects.filter(number=2).update(digest="0" * 64)
+    work_on(verifying().pk)
+    assert IntegrityProblem.objects.filter(subject__startswith="chain ").count() == 2
+    # The head was cut off.
+    ChainEntry.objects.filter(number__gte=2).delete()
+    work_on(verifying().pk)
+    assert set(IntegrityProblem.objects.values_list("code", flat=True)) == {"NotInChain"}
 
 
 # -- commands --------------------------------------------------------------------------------

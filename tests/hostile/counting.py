@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.mime.corpora import CORPORA
+from tests.reading.payloads import DOMPURIFY
 
 # `count(MESSAGES, 3)` adds to what is said at the end, if the test passes.
 Count = Callable[[str, int], None]
@@ -22,11 +23,15 @@ class Tally:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = defaultdict(int)
-        self._failed = 0
+        self._failed: set[str] = set()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:  # a module that cannot be imported
+            self._failed.add(report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._failed += 1
+            self._failed.add(report.nodeid)
         elif report.when == "call" and report.passed:
             for name, number in report.user_properties:
                 if isinstance(number, int):
@@ -34,8 +39,12 @@ class Tally:
 
     def __str__(self) -> str:
         payloads = [each for name, each in self._numbers.items() if name.startswith(PAYLOADS)]
-        missing = "" if CORPORA.is_dir() else f"Without other projects' mail: no {CORPORA}.\n"
+        missing = [
+            f"Without what other projects publish: no {folder}.\n"
+            for folder in (CORPORA, DOMPURIFY)
+            if not folder.is_dir()
+        ]
         return (
-            f"{missing}hostile: {self._numbers[MESSAGES]} messages, "
-            f"{min(payloads, default=0)} payloads, {self._failed} failed"
+            f"{''.join(missing)}hostile: {self._numbers[MESSAGES]} messages, "
+            f"{min(payloads, default=0)} payloads, {len(self._failed)} failed"
         )

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from playwright.sync_api import BrowserContext, Dialog, Error, Page, Request
+from playwright.sync_api import BrowserContext, Dialog, Error, Frame, Page, Request, Response
 
 from tests import factories
 from wagtail_mailarchive.reading import html_body, html_document, message_page
@@ -31,20 +31,34 @@ _IFRAME = re.compile(r"<iframe[^>]*></iframe>")
 _SEPARATOR = "\n<!-- next payload -->\n"
 _galleries = count(1)
 
-# Click whatever can be clicked, except links as mail has them, which may open their page. Names in
-# the mail can hide the document's own methods.
-_CLICK = """() => {
+# Stands before each payload, so that one sees whether anything of the mail is shown.
+_SHOWN = "This mail is shown."
+
+# Script in a payload of ours does this. Behind a policy it can neither ask anybody for anything nor
+# open a dialog, but its own window it can always mark.
+_MARK = "window.hit=1"
+# And this is what the other ones do, DOMPurify's.
+_MARK_AT_ALERT = f"window.alert = () => {{ {_MARK} }};"
+_IS_MARKED = "() => window.hit === 1"
+
+# Look at all that is there, then click whatever can be clicked, except links as mail has them,
+# which may open their page. Names in the mail can hide the document's own methods.
+_CLICK = """(text) => {
     const all = Document.prototype.querySelectorAll.call(document, "*");
     const overlays = [];
+    let shown = 0;
     for (const each of all) {
         if (getComputedStyle(each).position !== "static") overlays.push(each.localName);
+        if (each.localName === "p" && each.textContent === text) shown += 1;
+    }
+    for (const each of all) {
         const attribute = (name) => Element.prototype.getAttribute.call(each, name) || "";
         const to = attribute("href") || attribute("xlink:href");
         const link = /^\\s*(https?:|mailto:|tel:|\\/\\/)/i.test(to);
         if (link && !/^_(top|parent)$/i.test(attribute("target"))) continue;
         each.dispatchEvent(new MouseEvent("click", {cancelable: true}));
     }
-    return overlays;
+    return {overlays, shown, marked: window.hit === 1};
 }"""
 
 
@@ -85,10 +99,19 @@ class Remote:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
+    def paths_in(self, payload: str) -> set[str]:
+        """Return the addresses that `payload` names, as far as it writes them plainly."""
+        return set(re.findall(re.escape(self.origin) + r"(/[\w./-]+)", payload))
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def script(remote: Remote) -> str:
+    """Return script that gives itself away, wherever it stands in a payload."""
+    return f"[{_MARK},fetch(`{remote.origin}/hit`)]"
 
 
 def switch_off_sanitiser(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,10 +131,16 @@ def sanitise_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(html_body, "sanitize", piecewise)
 
 
-def switch_off_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+def switch_off_headers(monkeypatch: pytest.MonkeyPatch, policy: str = "") -> None:
+    """
+    Args:
+        policy: a Content-Security-Policy instead of ours; "" for none.
+    """
     # Without any, Django's own would forbid the frame.
-    none = {"X-Frame-Options": "SAMEORIGIN"}
-    monkeypatch.setattr(message_page, "frame_headers", lambda *_, **__: none)
+    headers = {"X-Frame-Options": "SAMEORIGIN"}
+    if policy:
+        headers["Content-Security-Policy"] = policy
+    monkeypatch.setattr(message_page, "frame_headers", lambda *_, **__: headers)
     monkeypatch.setattr(html_document, "without_hints", lambda html: html)
 
 
@@ -122,8 +151,9 @@ def framed_messages(payloads: Sequence[str], *, together: int = 1) -> list[str]:
         together: how many payloads one message holds.
     """
     cache.clear()
+    marked = [f"<p>{_SHOWN}</p>{payload}" for payload in payloads]
     bodies = [
-        _SEPARATOR.join(payloads[start : start + together])
+        _SEPARATOR.join(marked[start : start + together])
         for start in range(0, len(payloads), together)
     ]
     raws = [_message(number, body) for number, body in enumerate(bodies)]
@@ -140,8 +170,8 @@ def _message(number: int, html: str) -> bytes:
     return head.encode() + b"Content-Transfer-Encoding: base64\n\n" + encoded
 
 
-def without_sandbox(frame: str) -> str:
-    bare = re.sub(r' sandbox="[^"]*"', "", frame)
+def without_sandbox(frame: str, instead: str = "") -> str:
+    bare = re.sub(r' sandbox="[^"]*"', instead, frame)
     assert bare != frame
     return bare
 
@@ -152,10 +182,16 @@ class Visit:
     Attributes:
         harm: script that ran, requests that left, pages and windows that went elsewhere.
         overlays: elements in frames that a style has taken out of their place.
+        answers: the status with which each frame's document was answered, by its address.
+        shown: how many payloads had what stands before them shown.
+        marked: frames in which script ran, those within frames too.
     """
 
     def __init__(self, context: BrowserContext, origin: str, frames: Sequence[str]) -> None:
         self.overlays: list[str] = []
+        self.answers: dict[str, int] = {}
+        self.shown = 0
+        self.marked: set[Frame] = set()
         self._own = re.compile(
             re.escape(origin) + r"/([a-z0-9-]+/)*([a-z0-9-]+/body/)?(gallery\d+)?"
         )
@@ -164,7 +200,9 @@ class Visit:
         self._dialogs: list[str] = []
         gallery = f"{origin}/gallery{next(_galleries)}"
         page = context.new_page()
+        page.add_init_script(_MARK_AT_ALERT)
         context.on("request", self._note)
+        context.on("response", self._note_answer)
         context.on("dialog", self._dismiss)
         page.on("framenavigated", lambda frame: self._moved.append(frame.url))
         document = f"<!DOCTYPE html><title>outer</title>{''.join(frames)}"
@@ -173,6 +211,7 @@ class Visit:
         page.wait_for_timeout(300)
         self._click(page)
         page.wait_for_timeout(300)
+        self._find_marks(context)
         windows = [each.url for each in context.pages if each is not page]
         outer = [] if page.url == gallery else [f"outer page: {page.url}"]
         for each in list(context.pages):
@@ -180,9 +219,11 @@ class Visit:
                 each.close()
         page.close()
         context.remove_listener("request", self._note)
+        context.remove_listener("response", self._note_answer)
         context.remove_listener("dialog", self._dismiss)
         self.harm = [
             *outer,
+            *(f"script in {frame.url[:200]}" for frame in self.marked),
             *self._dialogs,
             *(f"window: {url}" for url in windows if url != "about:blank"),
             *(url for url in self._moved if _is_web(url) and not url.startswith(origin)),
@@ -192,7 +233,21 @@ class Visit:
     def _click(self, page: Page) -> None:
         for frame in page.frames[1:]:
             with suppress(Error):  # it has gone, or gone elsewhere
-                self.overlays += frame.evaluate(_CLICK)
+                found = frame.evaluate(_CLICK, _SHOWN)
+                self.overlays += found["overlays"]
+                self.shown += found["shown"]
+                if found["marked"]:
+                    self.marked.add(frame)
+
+    def _find_marks(self, context: BrowserContext) -> None:
+        for frame in [frame for page in context.pages for frame in page.frames]:
+            with suppress(Error):  # as above
+                if frame.evaluate(_IS_MARKED):
+                    self.marked.add(frame)
+
+    def _note_answer(self, response: Response) -> None:
+        if self._own.fullmatch(response.url) and response.url.endswith("/body/"):
+            self.answers.setdefault(response.url, response.status)
 
     def _note(self, request: Request) -> None:
         self._sent.append(request)

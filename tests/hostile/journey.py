@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -45,7 +46,7 @@ class Measured:
     def parse(self, raw: bytes) -> Result:
         """Return what becomes of `raw`, and see that it took less than ten seconds and 1 GB."""
         if (pid := self._pid()) is not None:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # forgets the peak so far
+            _forget_peak(pid)
         before = self._seconds_used()
         started = time.monotonic()
         (result,) = self.process.parse_many([[raw]])
@@ -56,8 +57,7 @@ class Measured:
             limits = Path(f"/proc/{pid}/limits").read_text()
             allowed = int(re.findall(r"Max address space +(\d+)", limits)[0])
             assert allowed == GIGABYTE + 4 * len(raw)
-            peak = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-            assert int(peak[0]) * 1024 < GIGABYTE
+            assert _peak(pid) < GIGABYTE
         return result
 
     def _pid(self) -> int | None:
@@ -69,6 +69,31 @@ class Measured:
             fields = Path(f"/proc/{self._pid()}/stat").read_text().rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / 100
         return 0.0
+
+
+@contextmanager
+def within_limits() -> Iterator[None]:
+    """See that what this process does in the block takes less than ten seconds and 1 GB, too.
+
+    That is processor time, which does not depend on what else the machine does, and memory beside
+    what was in use before.
+    """
+    pid = os.getpid()
+    _forget_peak(pid)
+    before, held = time.process_time(), _peak(pid)
+    yield
+    assert time.process_time() - before < SECONDS
+    assert _peak(pid) - held < GIGABYTE
+
+
+def _forget_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _peak(pid: int) -> int:
+    """Return how many bytes of memory a process has used at most."""
+    found = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[0]) * 1024
 
 
 def archived(

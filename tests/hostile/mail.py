@@ -114,6 +114,8 @@ MAIL: dict[str, Callable[[], bytes]] = {
     "a header without a line end": lambda: b"Subject: hostile",
     "line ends of old Macintoshes": lambda: _FEW.replace(b"\n", b"\r"),
     "line ends of all kinds": lambda: b"Subject: a\r\nTo: b\nCc: c\rX: d\n\r\n\rtext\r\n\n\r",
+    # A dot alone ends a message for POP3, and so would one after what only looks like a line's end.
+    "lines of dots": lambda: _HEAD + b"\n.\n..\r.\r.\r\n...\n.end\r.\n.\r\n",
     # Too much of something.
     "deep nesting": lambda: _HEAD + BODIES["nested multiparts"],
     "deep nesting of kinds": lambda: _HEAD + _alternating(2_000),

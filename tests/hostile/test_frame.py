@@ -1,13 +1,13 @@
 """Chromium's word on both layers, each alone, in the frame of the real message page.
 
-A payload gives itself away by running script, by a request or a connection, by leading the page
-elsewhere, or by laying itself over what is not its own. A first test proves that the payloads do
-all of it where neither layer is there.
+A payload gives itself away by a mark that its script leaves in its window, by a request or a
+connection, by leading the page elsewhere, or by laying itself over what is not its own. The first
+tests prove that the payloads do all of it where neither layer is there, and that it is seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import pytest
@@ -62,15 +62,14 @@ def remote() -> Iterator[frame.Remote]:
 
 
 def own(remote: frame.Remote) -> list[str]:
-    # Script in a payload calls home; in DOMPurify's it calls alert().
-    return payloads.own(f"fetch(`{remote.origin}/hit`)", remote.origin)
+    return payloads.own(frame.script(remote), remote.origin)
 
 
-def all_payloads(remote: frame.Remote) -> list[str]:
-    return own(remote) + (payloads.dompurify() if payloads.DOMPURIFY.exists() else [])
+def dompurify() -> list[str]:
+    return payloads.dompurify() if payloads.DOMPURIFY.exists() else []
 
 
-def test_payloads_do_harm_where_nothing_stops_them(
+def test_payloads_reach_out_where_nothing_stops_them(
     profile: BrowserContext,
     live_server: Any,
     remote: frame.Remote,
@@ -78,19 +77,41 @@ def test_payloads_do_harm_where_nothing_stops_them(
 ) -> None:
     frame.switch_off_sanitiser(monkeypatch)
     frame.switch_off_headers(monkeypatch)
-    shown = [frame.without_sandbox(each) for each in frame.framed_messages(own(remote)[::RAW])]
-    harm: list[str] = []
-    overlays: list[str] = []
-    outer = 0
-    for visit in frame.look(profile, live_server.url, shown):
-        harm += visit.harm
-        overlays += visit.overlays
-        outer += any(each.startswith("outer page") for each in visit.harm)
-    assert "/hit" in remote.asked
-    assert overlays
-    assert outer
-    assert len(set(remote.asked)) > 15
+    given = own(remote)[len(payloads.SCRIPTS) :: RAW]
+    shown = [frame.without_sandbox(each) for each in frame.framed_messages(given)]
+    visits = list(frame.look(profile, live_server.url, shown))
+    assert_all_were_answered(visits, shown)
+    named = {path for each in given for path in remote.paths_in(each)}
+    # Of the rest some are for other browsers, some are followed when the first has led the page
+    # away.
+    assert len(named.intersection(remote.asked)) > len(named) / 3
     assert remote.connections > len(set(remote.asked))
+    assert [each for visit in visits for each in visit.overlays]
+    assert any(each.startswith("outer page") for visit in visits for each in visit.harm)
+
+
+def test_script_is_seen_even_where_it_can_reach_nobody(
+    profile: BrowserContext,
+    live_server: Any,
+    remote: frame.Remote,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A frame with a hole for script and for nothing else: no request, no dialog, no window."""
+    frame.switch_off_sanitiser(monkeypatch)
+    frame.switch_off_headers(monkeypatch, "default-src 'none'; script-src 'unsafe-inline'")
+    given = own(remote)[: len(payloads.SCRIPTS)]
+    # The others of DOMPurify's do not say when they run, and one of them never ends.
+    given = (given + [each for each in dompurify() if "alert" in each])[:: 2 * RAW - 1]
+    shown = [
+        frame.without_sandbox(each, ' sandbox="allow-scripts"')
+        for each in frame.framed_messages(given)
+    ]
+    visits = list(frame.look(profile, live_server.url, shown))
+    assert_all_were_answered(visits, shown)
+    # The rest is there to slip through a sanitiser that reads HTML otherwise than a browser.
+    assert sum(len(visit.marked) for visit in visits) > len(given) / 5
+    assert not [each for visit in visits for each in visit.harm if not each.startswith("script")]
+    assert (remote.asked, remote.connections) == ([], 0)
 
 
 @pytest.mark.parametrize("engine", get_args(Engine))
@@ -106,14 +127,15 @@ def test_sanitised_mail_does_nothing_without_frame_and_headers(
     settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "SANITIZER": engine}
     frame.sanitise_each(monkeypatch)
     frame.switch_off_headers(monkeypatch)
-    given = all_payloads(remote)
+    given = own(remote) + dompurify()
     shown = [
         frame.without_sandbox(each) for each in frame.framed_messages(given, together=TOGETHER)
     ]
     visits = list(frame.look(profile, live_server.url, shown))
-    assert [each for visit in visits for each in visit.harm] == []
+    assert_nothing_was_done(visits, remote)
     assert [each for visit in visits for each in visit.overlays] == []
-    assert (remote.asked, remote.connections) == ([], 0)
+    assert_all_were_answered(visits, shown)
+    assert sum(visit.shown for visit in visits) == len(given)
     count(f"{PAYLOADS}{engine} alone", len(given))
 
 
@@ -129,13 +151,24 @@ def test_raw_mail_does_nothing_behind_frame_and_headers(
     count: Count,
 ) -> None:
     frame.switch_off_sanitiser(monkeypatch)
-    given = all_payloads(remote)[::RAW]
+    given = (own(remote) + dompurify())[::RAW]
     shown = frame.framed_messages(given)
     assert len(shown) == len(given)
     if layer == "headers":  # as where a reader opens the frame in a tab of its own
         shown = [frame.without_sandbox(each) for each in shown]
-    assert [
-        each for visit in frame.look(profile, live_server.url, shown) for each in visit.harm
-    ] == []
-    assert (remote.asked, remote.connections) == ([], 0)
+    visits = list(frame.look(profile, live_server.url, shown))
+    assert_nothing_was_done(visits, remote)
+    assert_all_were_answered(visits, shown)
+    assert sum(visit.shown for visit in visits) == len(given)
     count(f"{PAYLOADS}{layer} alone", len(given))
+
+
+def assert_nothing_was_done(visits: Sequence[frame.Visit], remote: frame.Remote) -> None:
+    assert [each for visit in visits for each in visit.harm] == []
+    assert (remote.asked, remote.connections) == ([], 0)
+
+
+def assert_all_were_answered(visits: Sequence[frame.Visit], shown: Sequence[str]) -> None:
+    """See that each frame got its document: an empty frame would be a harmless one."""
+    answers = [status for visit in visits for status in visit.answers.values()]
+    assert answers == [200] * len(shown)

@@ -19,6 +19,7 @@ class Shown:
         refused: whether it lists the mailbox and lets nobody in.
         broken: UIDs at which it hangs up.
         ghosts: UIDs that it lists and knows nothing of.
+        estimates: whether the sizes that it claims are a little too large.
     """
 
     messages: dict[int, bytes] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Shown:
     refused: bool = False
     broken: set[int] = field(default_factory=set)
     ghosts: set[int] = field(default_factory=set)
+    estimates: bool = False
 
     @property
     def uids(self) -> list[int]:
@@ -88,7 +90,8 @@ class Mailboxes:
             if body is None:
                 continue
             date = shown.received.get(uid, "01-Jan-2024 00:00:00 +0000").encode()
-            said = b'UID %d RFC822.SIZE %d INTERNALDATE "%s"' % (uid, len(body), date)
+            size = len(body) + 9 * shown.estimates
+            said = b'UID %d RFC822.SIZE %d INTERNALDATE "%s"' % (uid, size, date)
             if b"BODY" in command:
                 if uid in shown.broken:
                     return False

@@ -26,6 +26,7 @@ class Maildrop:
         retrieved: numbers asked for by RETR, session by session.
         quits: sessions that ended with QUIT.
         broken: numbers at which it hangs up.
+        fails: command -> how the connection breaks there.
         at_quit: what it says after QUIT; b"" if it removes and hangs up without a word.
         forgets: whether it removes what was deleted; it says so in any case.
     """
@@ -45,6 +46,7 @@ class Maildrop:
         self.retrieved: list[list[int]] = []
         self.quits = 0
         self.broken: set[int] = set()
+        self.fails: dict[str, Callable[[Talk], None]] = {}
         self.at_quit = b"+OK bye\r\n"
         self.forgets = True
 
@@ -57,6 +59,9 @@ class Maildrop:
         while True:
             command, *arguments = talk.line().decode("ascii").split()
             number = int(arguments[0]) if arguments and arguments[0].isdecimal() else 0
+            if command in self.fails:
+                self.fails[command](talk)
+                raise ClientGone
             if command in ("USER", "PASS"):
                 talk.send(b"+OK\r\n")
             elif command == "STAT":
@@ -82,9 +87,9 @@ class Maildrop:
                 going = deleted if self.forgets else set()
                 if self.deletes:
                     going |= set(retrieved)
-                gone = {messages[each - 1] for each in going}
                 if not self.at_quit.startswith(b"-ERR"):
-                    self.messages = [raw for raw in self.messages if raw not in gone]
+                    for each in going:
+                        self.messages.remove(messages[each - 1])
                 talk.send(self.at_quit)
                 return
             else:

@@ -81,6 +81,12 @@ def rest(recipient: Recipient, since: int = 0) -> str:
     return ""
 
 
+def removed_nothing(recipient: Recipient) -> bool:
+    """Whether nothing was taken from the server for an account that is to take mail away."""
+    rows = LedgerEntry.objects.filter(mailbox__account=recipient.account_id)
+    return recipient.removes and not rows.filter(presence=Presence.REMOVED).exists()
+
+
 def count(dovecot: Dovecot, recipients: Sequence[Recipient], mailbags: Mailbags) -> Count:
     """Look at all that is in the archive and on the server, when both are at rest."""
     pages = _pages()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from django.core.management import call_command
@@ -20,7 +21,7 @@ from wagtail_mailarchive.fetching.schedule import DISPATCH, request_fetch
 from wagtail_mailarchive.models import FetchRun, MailAccount, Trigger
 from wagtail_mailarchive.models.run import ACTIVE
 
-from .counting import Count, count, rest
+from .counting import Count, count, removed_nothing, rest
 from .mailbags import Mailbags, Recipient
 from .other_client import OtherClient
 from .postman import Postman
@@ -32,6 +33,7 @@ _DISPATCH_EVERY = 2.0  # seconds
 _AT_FIRST = 0.2  # of all mail, there before anybody looks
 _MOST_TO_REST = 600.0  # seconds until all has to be at rest
 _NEVER = 365 * 24 * 60  # minutes
+_A_KILL_EVERY = 20.0  # seconds at least, however busy the machine is
 _LAST_LINES = 60  # of a worker's log
 
 
@@ -78,6 +80,7 @@ class Soak:
             self._come_to_rest(recipients)
         finally:
             self._end()
+        counted = count(self._dovecot, recipients, mailbags)
         removed = FetchRun.objects.aggregate(moved=Sum("moved"), deleted=Sum("deleted"))
         self._told = (
             f"{_WORKERS} workers killed {killer.kills} times, {accounts} accounts, "
@@ -87,7 +90,11 @@ class Soak:
             f"in {FetchRun.objects.count()} fetches ({self._ends()}), "
             f"{time.monotonic() - begun:.0f} s"
         )
-        return count(self._dovecot, recipients, mailbags)
+        missing = [
+            *self._what_did_not_happen(killer, other, mailbags, total),
+            *(f"{each.user}: nothing was removed" for each in recipients if removed_nothing(each)),
+        ]
+        return replace(counted, problems=[*missing, *counted.problems])
 
     def told(self) -> str:
         """Return what happened, in one line."""
@@ -97,6 +104,19 @@ class Soak:
         """Return the last of what the workers wrote."""
         lines = [log.read_text(errors="replace").splitlines()[-_LAST_LINES:] for log in self._logs]
         return "\n".join(line for each in lines for line in each)
+
+    def _what_did_not_happen(
+        self, killer: Killer, other: OtherClient, mailbags: Mailbags, total: int
+    ) -> Iterator[str]:
+        """Yield what has to happen in a soak and did not, so that it proves nothing."""
+        if killer.kills < self._seconds / _A_KILL_EVERY:
+            yield f"workers were killed no more than {killer.kills} times"
+        if mailbags.delivered.total() < total:
+            yield f"no more than {mailbags.delivered.total()} of {total} copies were delivered"
+        if not (other.moved and other.expunged):
+            yield f"another client moved {other.moved} messages and expunged {other.expunged}"
+        if len(mailbags.wanted()) < total / 2:
+            yield f"no more than {len(mailbags.wanted())} of {total} copies count as delivered"
 
     def _rng(self, name: str) -> random.Random:
         """Return a source of chance for one thread, so that threads do not take it in turns."""

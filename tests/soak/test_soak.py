@@ -24,7 +24,7 @@ def test_nothing_is_lost_or_twice_while_workers_are_killed_and_mail_comes_and_go
     """In a process of its own, because it has its own settings, database and workers."""
     command = [sys.executable, "-m", "tests.soak", "--seed", "4"]
     soak = subprocess.Popen(
-        [*command, "--seconds", "25", "--accounts", "4", "--messages", "100"],
+        [*command, "--seconds", "60", "--accounts", "8", "--messages", "100"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -38,7 +38,7 @@ def test_nothing_is_lost_or_twice_while_workers_are_killed_and_mail_comes_and_go
     assert soak.returncode == 0, told
     found = _LINE.search(told)
     assert found, told
-    assert int(found["delivered"]) == int(found["archived"]) >= 300
+    assert int(found["delivered"]) == int(found["archived"]) >= 600
 
 
 def test_what_to_install_is_said_where_there_is_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin.forms import WagtailAdminModelForm
 
 from ..conf import ArchiveSettings
-from ..models import MailAccount, Trial, TrialKind, TrialStatus
+from ..models import MailAccount, Mailbox, Trial, TrialKind, TrialStatus
 from ..models.account import AfterFetch, MailboxChoice, Protocol
 from .account_fields import CONNECTIONS, ListedMailbox
 
@@ -267,10 +267,15 @@ class ChoosesAfterFetch(WagtailAdminModelForm):
             return True
         if self.changed(cleaned, (*SERVER, "username", "email")):
             return True
-        names = set(cleaned.get("mailboxes") or ()) - set(self.initial["mailboxes"])
+        had_all = self.initial["mailbox_choice"] == MailboxChoice.ALL
         if cleaned.get("mailbox_choice") == MailboxChoice.ALL:
-            return bool(self.initial["mailbox_choice"] != MailboxChoice.ALL)
-        return bool(names) and self.initial["mailbox_choice"] != MailboxChoice.ALL
+            return not had_all
+        names = set(cleaned.get("mailboxes") or ())
+        if had_all:
+            # All but Junk, Trash and Drafts, so it has to be looked up.
+            known = Mailbox.objects.filter(account=self.instance, is_archived=True)
+            return not names <= set(known.values_list("name", flat=True))
+        return not names <= set(self.initial["mailboxes"])
 
     def _check_address(self, cleaned: dict[str, Any]) -> None:
         address = str(cleaned.get("email") or "")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from wagtail.log_actions import LogFormatter, log
 
-from ..fetching.treatment import concerned
+from ..fetching.treatment import MOST_DAYS, concerned
 from ..models import LedgerEntry, MailAccount, Outcome, Presence
 from ..models.account import AfterFetch, MailboxChoice
 
@@ -108,7 +108,7 @@ def affected_by(account: MailAccount) -> Affected:
     """Count what the choice of `account`, saved or not, applies to (one query)."""
     if account.pk is None or account.after_fetch == AfterFetch.LEAVE:
         return Affected(0, 0)
-    before = timezone.now() - timedelta(days=account.after_fetch_days)
+    before = timezone.now() - timedelta(days=min(account.after_fetch_days, MOST_DAYS))
     counted = concerned(_rows(account), account.after_fetch).aggregate(
         whole=Count("pk"), due=Count("pk", filter=Q(decided_at__lte=before))
     )
@@ -170,6 +170,10 @@ def what_deleting_means(account: MailAccount, *, is_gmail: bool) -> list[str]:
         _(
             "A message is deleted only after its original here was read back, and the server's "
             "was fetched once more and is the same."
+        ),
+        _(
+            "Until the next backup of this site it is then nowhere but here. Choose more days "
+            "than lie between two backups."
         ),
     ]
     return [*told, str(GMAIL_NOTE)] if is_gmail else told

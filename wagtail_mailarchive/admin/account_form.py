@@ -17,6 +17,7 @@ from wagtail.admin.widgets import AdminPageChooser
 from ..exceptions import ConfigurationError
 from ..fetching import health
 from ..fetching.tokens import end_sign_in
+from ..fetching.treatment import try_again
 from ..models import EmailFolderPage, MailAccount
 from ..models.account import (
     POP3_MAILBOX,
@@ -337,6 +338,7 @@ class MailAccountForm(ChoosesAfterFetch):
         if self.changes_after_fetch:
             log_choice(saved, self.for_user)
             health.note_treatment(saved.pk, None)
+            try_again(saved)
         if must_be_tested and not self.is_new:
             health.release(account)
             if self.changed(self.cleaned_data, (*ENTERED_FOR, "sign_in")):

@@ -25,6 +25,7 @@ from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
 from ..archive import chain, contents
+from ..archive.problems import concerning
 from ..fetching import upkeep_requests
 from ..fetching.upkeep import to_reprocess, to_retry
 from ..fetching.upkeep_progress import name_of, progress
@@ -38,11 +39,14 @@ from ..models import (
     UpkeepRun,
 )
 from ..models.permissions import folders_managed_by, may_manage_any
+from ..models.upkeep import UNDER_WAY
 from .policies import asked_number, may_keep_up, refused
 from .upkeep_region import UpkeepRegion, told_of
 
 RUNS_SHOWN = 10
+ACTIVE_SHOWN = 100
 PROBLEMS_SHOWN = 100
+FOLDERS_SHOWN = 200
 # What somebody may ask for; samples are the schedule's.
 ASKED_FOR = (UpkeepKind.VERIFY, UpkeepKind.REPROCESS, UpkeepKind.RETRY)
 # Contents are shared by folders, so they are read for all of them or not at all.
@@ -54,7 +58,17 @@ def problems_for(user: Any) -> QuerySet[IntegrityProblem]:
     problems = IntegrityProblem.objects.select_related("folder").order_by("pk")
     if user.is_superuser:
         return problems
-    return problems.filter(folder__in=folders_managed_by(user))
+    return concerning(problems, folders_managed_by(user))
+
+
+def shown_to(user: Any, problems: QuerySet[IntegrityProblem]) -> list[IntegrityProblem]:
+    """Return `problems` as `user` may see them: without folders that are not theirs to manage."""
+    shown = list(problems)
+    theirs = {folder.pk for folder in _managed(user)} if shown else set()
+    for problem in shown:
+        if problem.folder_id not in theirs:
+            problem.folder = None
+    return shown
 
 
 def address_of(folder: EmailFolderPage | None) -> str:
@@ -100,9 +114,11 @@ class IntegrityView(WagtailAdminTemplateMixin, TemplateView):
         user, folder = self.request.user, self.folder
         problems = problems_for(user)
         if folder is not None:
-            problems = problems.filter(folder=folder)
-        runs = list(_runs(user, folder).order_by("-pk")[:RUNS_SHOWN])
-        active = [run for run in runs if run.is_active]
+            problems = concerning(problems, [folder])
+        runs = _runs(user, folder).order_by("-pk")
+        active = list(runs.filter(status__in=UNDER_WAY)[:ACTIVE_SHOWN])
+        ended = runs.exclude(status__in=UNDER_WAY)[:RUNS_SHOWN]
+        folders = _managed(user).order_by("title") if folder is None else _managed(user).none()
         region = UpkeepRegion(active, _progress_address(folder, active)) if active else None
         context.update(
             folder=folder,
@@ -110,11 +126,12 @@ class IntegrityView(WagtailAdminTemplateMixin, TemplateView):
             start_address=_start_address(folder),
             heads_address=_heads_address(folder),
             has_chain=_chained(user, folder).exists(),
-            problems=problems[:PROBLEMS_SHOWN],
+            problems=shown_to(user, problems[:PROBLEMS_SHOWN]),
             number_of_problems=problems.count(),
             region=region,
-            runs=[_row(run) for run in runs if not run.is_active],
-            folders=[] if folder else list(_managed(user).order_by("title")[:200]),
+            runs=[_row(run) for run in ended],
+            folders=folders[:FOLDERS_SHOWN],
+            more_folders=max(folders.count() - FOLDERS_SHOWN, 0),
             media=(region or UpkeepRegion([], "")).media,
         )
         if context["may_start"]:
@@ -135,8 +152,12 @@ def start_upkeep(request: HttpRequest, folder_id: int | None = None) -> HttpResp
         raise Http404
     user = request.user if request.user.is_authenticated else None
     is_complete = request.POST.get("complete") == "1"
-    upkeep_requests.request(UpkeepKind(asked), folder, user=user, is_complete=is_complete)
-    messages.success(request, _("Requested; a worker begins in a moment."))
+    run = upkeep_requests.request(UpkeepKind(asked), folder, user=user, is_complete=is_complete)
+    if is_complete and not run.is_complete:
+        told = _("Mail of an older version is being read again. Stop that first, or wait for it.")
+        messages.error(request, told)
+    else:
+        messages.success(request, _("Requested; a worker begins in a moment."))
     return redirect(address_of(folder))
 
 
@@ -159,7 +180,7 @@ def upkeep_progress(request: HttpRequest, folder_id: int | None = None) -> HttpR
     is_allowed = may_manage_any(request.user) if folder is None else True
     if not is_allowed or (folder is not None and not may_keep_up(request.user, folder)):
         return refused(request)
-    asked = map(asked_number, request.GET.getlist("run")[:RUNS_SHOWN])
+    asked = map(asked_number, request.GET.getlist("run")[:ACTIVE_SHOWN])
     numbers = [number for number in asked if number is not None]
     runs = _runs(request.user, folder).filter(pk__in=numbers).order_by("-pk")
     return JsonResponse(told_of(list(runs)))
@@ -173,13 +194,12 @@ def chain_heads(request: HttpRequest, folder_id: int | None = None) -> HttpRespo
     if folder is None:
         if not may_manage_any(request.user):
             return refused(request)
-        theirs = set(_managed(request.user).values_list("pk", flat=True))
+        folders = _managed(request.user)
     elif not may_keep_up(request.user, folder):
         return refused(request)
     else:
-        theirs = {folder.pk}
-    heads = chain.heads(folder.pk if folder else None)
-    lines = [json.dumps(head.as_dict()) + "\n" for head in heads if head.folder_id in theirs]
+        folders = EmailFolderPage.objects.filter(pk=folder.pk)
+    lines = [json.dumps(head.as_dict()) + "\n" for head in chain.heads(folders)]
     name = f"chain-heads-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
     return HttpResponse(
         "".join(lines),

@@ -20,10 +20,19 @@ from django.views.generic import TemplateView
 from wagtail.admin.paginator import WagtailPaginator
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
+from ..fetching.schedule import latest_run_id
 from ..fetching.tally import added, tallies
-from ..models import EmailFolderPage, MailAccount, Mailbox, Outcome
+from ..models import EmailFolderPage, FetchRun, MailAccount, Mailbox, Outcome
 from ..models.permissions import folders_managed_by, may_manage_any
-from .ledger_rows import LEFT, PRESENCES, Entries, chosen, ledger_address, row_of
+from .ledger_rows import (
+    FORMER,
+    PRESENCES,
+    Entries,
+    chosen,
+    is_former,
+    ledger_address,
+    row_of,
+)
 from .ledger_sum import LedgerSum, Term, whole_sum_of
 from .policies import refused
 
@@ -126,10 +135,9 @@ class LedgerView(WagtailAdminTemplateMixin, TemplateView):
             # The mailboxes of one account, or there would be too many to choose from.
             choosable=self._choosable(),
             outcome=outcome,
-            ledger_url=ledger_address(),
             hidden=self._hidden(),
-            sums=self._sums(mailboxes) if not self.outcome else [],
-            removed_accounts=self._removed_accounts(mailboxes) if not self.outcome else None,
+            sums=self._sums() if not self.outcome else [],
+            former_accounts=self._former_accounts(mailboxes) if not self.outcome else None,
             is_narrowed=bool(outcome or presence or self._has_scope()),
             media=Media(css={"all": ["wagtail_mailarchive/admin.css"]}),
         )
@@ -138,15 +146,19 @@ class LedgerView(WagtailAdminTemplateMixin, TemplateView):
             context |= self._page(Entries(entries, within))
         return context
 
-    def _removed_accounts(self, mailboxes: Sequence[Mailbox]) -> Term | None:
-        """Return what a folder's removed accounts brought; None without any."""
+    def _former_accounts(self, mailboxes: Sequence[Mailbox]) -> Term | None:
+        """Return what came into a folder from accounts that are not its own now; None if nothing.
+
+        All of it, whether or not it is still on a server: nobody compares it with one any more.
+        """
         folder = self.form.cleaned_data["folder"]
-        orphans = [each for each in mailboxes if each.account_id is None]
-        if folder is None or not orphans or self._chose_mail_of_one():
+        former = [each for each in mailboxes if is_former(each)]
+        if folder is None or not former or self._chose_mail_of_one():
             return None
-        number = added(tallies(orphans).values()).present
-        address = ledger_address(folder=folder.pk, presence=LEFT)
-        return Term(_("in mailboxes no longer archived"), number, address)
+        counted = added(tallies(former).values())
+        address = ledger_address(folder=folder.pk, presence=FORMER)
+        number = counted.present + counted.gone + counted.removed
+        return Term(str(dict(PRESENCES)[FORMER]), number, address)
 
     def _chose_mail_of_one(self) -> bool:
         values = self.form.cleaned_data
@@ -167,7 +179,7 @@ class LedgerView(WagtailAdminTemplateMixin, TemplateView):
 
     def _mailboxes(self) -> QuerySet[Mailbox]:
         values = self.form.cleaned_data
-        found = Mailbox.objects.filter(folder__in=self.managed)
+        found = self._known()
         if values["folder"]:
             found = found.filter(folder=values["folder"])
         if values["account"]:
@@ -176,23 +188,36 @@ class LedgerView(WagtailAdminTemplateMixin, TemplateView):
             found = found.filter(pk=values["mailbox"].pk)
         return found
 
-    def _sums(self, mailboxes: Sequence[Mailbox]) -> list[LedgerSum]:
+    def _known(self) -> QuerySet[Mailbox]:
+        found = Mailbox.objects.filter(folder__in=self.managed).select_related("account")
+        return found.defer("account__sealed_secret")
+
+    def _sums(self) -> list[LedgerSum]:
         values = self.form.cleaned_data
         if values["mailbox"]:
             return []
         accounts = MailAccount.objects.filter(folder__in=self.managed).select_related("folder")
+        accounts = accounts.annotate(latest=latest_run_id())
         if values["account"]:
             accounts = accounts.filter(pk=values["account"].pk)
         if values["folder"]:
             accounts = accounts.filter(folder=values["folder"])
-        found = list(accounts.defer("sealed_secret").order_by("name", "pk")[: MOST_SUMS + 1])
+        found: list[Any] = list(
+            accounts.defer("sealed_secret").order_by("name", "pk")[: MOST_SUMS + 1]
+        )
         if len(found) > MOST_SUMS:
             return []
+        # All of an account, as its lists are, also what is still noted for another folder.
+        mailboxes = list(self._known().filter(account__in=[each.pk for each in found]))
         by_account: dict[int | None, list[Mailbox]] = defaultdict(list)
         for mailbox in mailboxes:
             by_account[mailbox.account_id].append(mailbox)
-        counted = tallies([each for account in found for each in by_account[account.pk]])
-        return [whole_sum_of(account, by_account[account.pk], counted) for account in found]
+        counted = tallies(mailboxes)
+        runs = FetchRun.objects.in_bulk([each.latest for each in found if each.latest])
+        return [
+            whole_sum_of(each, by_account[each.pk], counted, runs.get(each.latest))
+            for each in found
+        ]
 
     def _page(self, entries: Entries) -> dict[str, Any]:
         paginator = WagtailPaginator(entries, PER_PAGE)

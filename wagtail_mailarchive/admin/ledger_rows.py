@@ -24,12 +24,14 @@ from .message_listing import NOT_LISTED, may_inspect
 
 # What a list can be narrowed down to. "present" is what the sum is made of.
 LEFT = "left"
+FORMER = "former"
 PRESENCES = [
     (Presence.PRESENT.value, gettext_lazy("on the server")),
     (Presence.REMOVAL_PENDING.value, Presence.REMOVAL_PENDING.label),
     (Presence.REMOVED.value, Presence.REMOVED.label),
     (Presence.GONE.value, Presence.GONE.label),
     (LEFT, gettext_lazy("in mailboxes no longer archived")),
+    (FORMER, gettext_lazy("of former mail accounts")),
 ]
 
 
@@ -45,17 +47,34 @@ def is_archived(mailbox: Mailbox) -> bool:
     return mailbox.is_archived and mailbox.account_id is not None
 
 
+def is_former(mailbox: Mailbox) -> bool:
+    """Whether the account that `mailbox` belonged to is no longer one of its folder's.
+
+    It was removed, enters another server, or was given another folder and not fetched since.
+    """
+    return mailbox.account is None or mailbox.account.folder_id != mailbox.folder_id
+
+
 def chosen(
     mailboxes: Sequence[Mailbox], *, outcome: str = "", presence: str = ""
 ) -> tuple[QuerySet[LedgerEntry], list[Mailbox]]:
-    """Return the entries of an outcome and presence, and the mailboxes to look for them in."""
+    """Return the entries of an outcome and presence, and the mailboxes to look for them in.
+
+    Args:
+        mailboxes: with their accounts.
+    """
     entries = LedgerEntry.objects.all()
     within = list(mailboxes)
     if outcome:
         entries = entries.filter(outcome=outcome)
-    if presence in (Presence.PRESENT, LEFT):
+    if presence == FORMER:
+        within = [each for each in within if is_former(each)]
+    elif presence == LEFT:
         entries = entries.filter(presence__in=THERE)
-        within = [each for each in within if is_archived(each) == (presence != LEFT)]
+        within = [each for each in within if each.account_id and not each.is_archived]
+    elif presence == Presence.PRESENT:
+        entries = entries.filter(presence__in=THERE)
+        within = [each for each in within if is_archived(each)]
     elif presence:
         entries = entries.filter(presence=presence)
     return entries, within
@@ -154,6 +173,7 @@ def row_of(entry: LedgerEntry, user: Any) -> Row:
         entry.outcome == Outcome.TOO_LARGE
         and entry.presence == Presence.PRESENT
         and is_archived(entry.mailbox)
+        and not is_former(entry.mailbox)
         and entry.size is not None
         and entry.size <= LARGEST_WANTED,
     )
@@ -181,6 +201,13 @@ def on_the_server(entry: LedgerEntry) -> str:
     words = {"date": day(entry.treated_at)}
     moved = entry.treated == AfterFetch.MOVE
     if entry.presence == Presence.REMOVED:
+        if not entry.treated_at:
+            # Whoever did it died before noting it; the next listing showed it.
+            return (
+                _("Moved to another mailbox on the server by us.")
+                if moved
+                else _("Deleted from the server by us.")
+            )
         if moved:
             return _("Moved to another mailbox on the server by us on %(date)s.") % words
         return _("Deleted from the server by us on %(date)s.") % words
@@ -189,9 +216,15 @@ def on_the_server(entry: LedgerEntry) -> str:
             return _("To be moved to another mailbox on the server; that is not confirmed yet.")
         return _("To be deleted from the server; that is not confirmed yet.")
     if entry.presence == Presence.GONE:
+        if entry.uid < 0 or entry.uidvalidity != entry.mailbox.uidvalidity:
+            return _("Not on the server under this number any more, perhaps under another one.")
         return _("Not on the server any more; somebody else took it away.")
     if entry.treated == AfterFetch.MARK_READ and entry.treated_at:
         return _("Marked as read on the server on %(date)s.") % words
+    if entry.treated_at and moved:
+        return _("The server said on %(date)s that it was moved, and still lists it.") % words
+    if entry.treated_at and entry.treated == AfterFetch.DELETE:
+        return _("The server said on %(date)s that it was deleted, and still lists it.") % words
     return ""
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from wagtail.admin import messages
 
 from ..exceptions import MailArchiveError
-from ..fetching.reconciliation import DIFFERENCES, LISTED, Finding
+from ..fetching.findings import DIFFERENCES, LISTED, Finding
 from ..fetching.trials import request_trial, waits_because
 from ..models import MailAccount, Trial, TrialKind, TrialStatus
 from ..models.run import sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -21,13 +22,19 @@ from .policies import asked_number, refused
 
 @require_POST
 def archive_anyway(request: HttpRequest) -> HttpResponseBase:
-    """Have the chosen entries fetched; those of folders that the user does not manage are none."""
+    """Have the chosen entries fetched; those of folders that the user does not manage are none.
+
+    Nor are those that no fetch would come across, or one into another folder: of mailboxes no
+    longer archived, and of accounts that were given another folder.
+    """
     if not may_manage_any(request.user):
         return refused(request)
     keys = [asked_number(text) for text in request.POST.getlist("entry")[:PER_PAGE]]
     entries = LedgerEntry.objects.filter(
         pk__in=[key for key in keys if key is not None],
         mailbox__folder__in=folders_managed_by(request.user),
+        mailbox__is_archived=True,
+        mailbox__account__folder=F("mailbox__folder"),
     )
     found = dict(entries.values_list("pk", "mailbox__account"))
     number = want(LedgerEntry.objects.filter(pk__in=list(found)))

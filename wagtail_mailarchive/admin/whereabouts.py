@@ -23,15 +23,17 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import TemplateView
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
-from ..archive.whereabouts import MOST, Question, find_envelopes, find_messages, never_read
+from ..archive.whereabouts import MOST, Question, find_envelopes, find_messages, not_read
 from ..fetching import states
 from ..fetching.schedule import latest_run_id, next_fetch_at
+from ..fetching.tally import THERE
 from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     FetchRun,
     LedgerEntry,
     MailAccount,
+    Mailbox,
     Outcome,
     Presence,
 )
@@ -89,12 +91,14 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         )
         if asked:
             question = Question.read(asked)
-            found = [*self._messages(question), *self._others(question)]
+            messages, others = self._messages(question), self._others(question)
+            # What has no page first: who looks for lost mail looks for that.
+            found = [*others[:MOST], *messages[:MOST]]
             context.update(
                 question=question,
-                found=found[:MOST],
-                is_cut=len(found) >= MOST,
-                never_read=[] if found else self._never_read(),
+                found=found,
+                is_cut=max(len(messages), len(others)) > MOST,
+                not_read=[] if found else self._not_read(),
                 manages=bool(self._managed),
             )
         return context
@@ -176,23 +180,39 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         )
         return [_without_page(entry, times) for entry in found]
 
-    def _never_read(self) -> list[tuple[str, str]]:
-        """Return (sentence, address of the list) of what nobody can find by its subject."""
+    def _not_read(self) -> list[tuple[str, str]]:
+        """Return (sentence, address of the list) of what has no subject to be found by."""
         if not self._managed:
             return []
-        there = self._managed_entries().filter(presence=Presence.PRESENT)
-        number = never_read(there)
-        if not number:
-            return []
+        mailboxes = Mailbox.objects.filter(
+            folder__in=self._managed, is_archived=True, account__isnull=False
+        )
+        there = LedgerEntry.objects.filter(mailbox__in=mailboxes, presence__in=THERE)
+        numbers = not_read(there)
+        folder = self.folder.pk if self.folder else ""
+        return [
+            (
+                _told_unread(Outcome(outcome), number),
+                ledger_address(folder=folder, outcome=outcome, presence=Presence.PRESENT),
+            )
+            for outcome, number in sorted(numbers.items(), reverse=True)
+        ]
+
+
+def _told_unread(outcome: Outcome, number: int) -> str:
+    if outcome == Outcome.WAITING:
         told = ngettext(
-            "%(number)d message in these mailboxes was never read for its subject, because it "
-            "waits or was left out: it could be this one.",
-            "%(number)d messages in these mailboxes were never read for their subject, because "
-            "they wait or were left out: it could be one of them.",
+            "%(number)d message in these mailboxes waits to be fetched: it could be this one.",
+            "%(number)d messages in these mailboxes wait to be fetched: it could be one of them.",
             number,
         )
-        folder = self.folder.pk if self.folder else ""
-        return [(told % {"number": number}, ledger_address(folder=folder))]
+    else:
+        told = ngettext(
+            "%(number)d message in these mailboxes was left out: it could be this one.",
+            "%(number)d messages in these mailboxes were left out: it could be one of them.",
+            number,
+        )
+    return told % {"number": number}
 
 
 def _archived(message: EmailMessagePage, entries: Sequence[LedgerEntry]) -> list[str]:

@@ -17,11 +17,16 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from ..exceptions import DatabaseRefusedMessage, MailArchiveError, OriginalDamaged
+from ..exceptions import (
+    DatabaseRefusedMessage,
+    MailArchiveError,
+    OriginalDamaged,
+    StorageError,
+)
 from ..mime.message import ParsedMessage
 from ..mime.process import ParserProcess
 from ..models import Envelope, LedgerEntry, Original, Outcome
-from . import chain, facets, messages, originals, pages, problems, rows
+from . import blame, chain, facets, messages, originals, pages, problems, rows
 from .bulk_deletion import delete_rows
 from .chain import Arrival
 from .messages import NewMessage
@@ -110,24 +115,24 @@ def portions(items: Iterable[T], original_of: Callable[[T], Original]) -> Iterat
 def parse_again(
     stored: Sequence[Original], parser: ParserProcess
 ) -> list[ParsedMessage | MailArchiveError]:
-    """Return for each original what it says, or why it cannot be read; damaged ones are noted.
+    """Return for each original what it says, or why not; those that are lost are noted.
 
     Raises:
         ParserUnavailable, StorageError: no message is to blame.
     """
     whole: list[Sequence[bytes]] = []
-    damaged: dict[int, OriginalDamaged] = {}
+    lost: dict[int, MailArchiveError] = {}
     for position, original in enumerate(stored):
         try:
             whole.append(_read_back(original))
-        except OriginalDamaged as error:
-            damaged[position] = error
+        except StorageError as error:
+            lost[position] = blame.error_of(original, error)
     problems.note(
         Found(f"original {stored[position].sha256}", None, error)
-        for position, error in damaged.items()
+        for position, error in lost.items()
     )
     parsed = iter(list(parser.parse_many(whole)))
-    return [damaged.get(position) or next(parsed) for position in range(len(stored))]
+    return [lost.get(position) or next(parsed) for position in range(len(stored))]
 
 
 def _read_back(original: Original) -> Sequence[bytes]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Max
+from django.db.models import QuerySet
 
 from ..models import ChainEntry, EmailFolderPage
 from . import rows
@@ -121,19 +121,11 @@ def told(folder_id: int) -> Iterator[dict[str, str | int]]:
         }
 
 
-def heads(folder_id: int | None = None) -> Iterator[Head]:
-    """Yield the head of each folder's chain, or of one; none where nothing came in yet."""
-    folders = EmailFolderPage.objects.order_by("pk")
-    if folder_id is not None:
-        folders = folders.filter(pk=folder_id)
-    lasts = dict(
-        ChainEntry.objects.filter(folder__in=folders)
-        .values("folder_id")
-        .annotate(last=Max("number"))
-        .values_list("folder_id", "last")
-        .order_by()
-    )
-    for pk, title in folders.values_list("pk", "title"):
-        entry = ChainEntry.objects.filter(folder_id=pk, number=lasts.get(pk, 0)).first()
+def heads(folders: QuerySet[EmailFolderPage] | None = None) -> Iterator[Head]:
+    """Yield the head of the chain of each of `folders`, or of all; none where nothing came yet."""
+    if folders is None:
+        folders = EmailFolderPage.objects.all()
+    for pk, title in folders.order_by("pk").values_list("pk", "title"):
+        entry = ChainEntry.objects.filter(folder_id=pk).order_by("-number").first()
         if entry is not None:
             yield Head(pk, title, entry.number, entry.digest, entry.archived_at)

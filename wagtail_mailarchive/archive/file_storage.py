@@ -16,6 +16,18 @@ from django.core.files.storage import FileSystemStorage
 class DurableFileSystemStorage(FileSystemStorage):
     """For `STORAGES`, as the backend of the alias that `ORIGINALS_STORAGE` names."""
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a file `name`; Django's own takes any error for its absence.
+
+        Raises:
+            OSError: no right to look, or a failing or stale volume.
+        """
+        try:
+            os.lstat(self.path(name))
+        except FileNotFoundError:
+            return False
+        return True
+
     def save_durably(self, name: str, chunks: Sequence[bytes]) -> None:
         """Write `chunks` as `name`; once this returns, a power cut does not lose them.
 

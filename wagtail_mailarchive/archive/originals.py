@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
@@ -142,6 +143,9 @@ class OriginalRange:
 
 def stream(original: Original) -> Iterator[bytes]:
     """Yield the whole of `original` in pieces of at most 1 MiB; errors as for `read`."""
+    if original.store != DATABASE:
+        yield from _stream_stored(original)
+        return
     for start in range(0, original.size, CHUNK_SIZE):
         yield read(original, start, CHUNK_SIZE)
 
@@ -294,10 +298,27 @@ def _store(alias: str, sha256: str, chunks: Sequence[bytes]) -> None:
             raise OriginalDamaged(sha256=sha256, store=alias)
 
 
-def _read_stored(original: Original, start: int, length: int) -> bytes:
+@contextmanager
+def _opened(original: Original) -> Iterator[File[bytes]]:
     with (
         _failing_as_storage_error(original.store),
         _storage(original.store).open(stored_name(original.sha256)) as file,
     ):
+        yield file
+
+
+def _read_stored(original: Original, start: int, length: int) -> bytes:
+    with _opened(original) as file:
         file.seek(start)
         return bytes(file.read(length))
+
+
+def _stream_stored(original: Original) -> Iterator[bytes]:
+    """Yield the pieces of one opened file: to open it, some storages fetch all of it."""
+    left = original.size
+    with _opened(original) as file:
+        while left and (piece := bytes(file.read(min(left, CHUNK_SIZE)))):
+            left -= len(piece)
+            yield piece
+    if left:
+        raise OriginalDamaged(sha256=original.sha256, store=original.store)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from wagtail.models import Page
@@ -41,7 +42,7 @@ from .search.texts import ATTACHED, COLUMNS, text_row
 from .transactions import commit, in_halves
 
 _KEPT = {
-    *("page_ptr_id", "folder_id", "original_id", "listed", "received_at", "size"),
+    *("page_ptr_id", "folder_id", "original_id", "listed", "received_at"),
     *("source_thread", "thread_id"),
 }
 _FIELDS = tuple(
@@ -52,6 +53,8 @@ _FIELDS = tuple(
 _DECIDED_BY = "thread__decided_by"
 _SECTION, _START = records.ATTACHMENT.index("section"), records.ATTACHMENT.index("start")
 _POSITION, _SHA256 = records.ATTACHMENT.index("position"), records.ATTACHMENT.index("sha256")
+# What makes a part the same: its place in the original, else its section and what it holds.
+_SAME = ((_START,), (_SECTION, *map(records.ATTACHMENT.index, ("content_type", "sha256"))))
 
 
 @dataclass(slots=True)
@@ -159,7 +162,7 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
 
 def _stored(parsed: Mapping[int, ParsedMessage]) -> dict[int, dict[str, Any]]:
     """Return what the database holds of messages; those deleted meanwhile are missing."""
-    names = {*_FIELDS, *_KEPT, "title", "first_published_at", _DECIDED_BY}
+    names = {*_FIELDS, *_KEPT, "title", "first_published_at", "original__size", _DECIDED_BY}
     found = EmailMessagePage.objects.filter(pk__in=parsed).order_by("pk").values(*names)
     return {values["page_ptr_id"]: values for values in found}
 
@@ -169,7 +172,7 @@ def _values(stored: Mapping[str, Any], parsed: ParsedMessage) -> dict[str, Any]:
     values = records.message_values(
         stored["folder_id"],
         stored["original_id"],
-        stored["size"],
+        stored["original__size"],
         parsed,
         stored["received_at"],
         # When it was archived, which for some is the only time there is.
@@ -231,15 +234,15 @@ def _write_attachments(
 def _matches(before: Mapping[int, Row], after: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Yield (index in `after`, key in `before`) of what is the same part.
 
-    The same place in the original makes it so, else the same section. Never the same position: an
-    attachment that is gone must not leave its address to another.
+    Never the same position: an attachment that is gone must not leave its address to another.
     """
     left_after = dict(enumerate(after))
     left_before = dict(before)
-    for column in (_START, _SECTION):
-        by_value = {row[column]: key for key, row in reversed(left_before.items())}
+    for columns in _SAME:
+        same = itemgetter(*columns)
+        by_value = {same(row): key for key, row in reversed(left_before.items())}
         for number, row in list(left_after.items()):
-            key = by_value.pop(row[column], None)
+            key = by_value.pop(same(row), None)
             if key is not None:
                 del left_after[number], left_before[key]
                 yield number, key

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeVar
 
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, QuerySet
 
 from ..exceptions import (
     ChainBroken,
     MailArchiveError,
+    MessageWithoutOriginal,
+    NotHeld,
     NotInChain,
-    OriginalDamaged,
     OriginalMissing,
     PartsOutsideOriginal,
     StorageError,
@@ -31,20 +31,16 @@ from ..models import (
     IntegrityProblem,
     LedgerEntry,
     Original,
-    Outcome,
 )
-from . import chain, originals
+from . import arrivals, blame, chain, originals
+from .arrivals import links_of, messages_of, quarantined_of
 from .problems import Found
-
-M = TypeVar("M", bound=Model)
 
 # Read between two commits: so much is read again when a worker dies.
 _BYTES = 64 * 1024 * 1024
 _ORIGINALS = 100
 _LINKS = 1000
 _MESSAGES = 500
-# Of one folder and at once; a check ends long before it has found so many.
-_MOST_ARRIVALS = 2000
 
 
 class Step(IntEnum):
@@ -83,8 +79,8 @@ def total(folder_id: int | None) -> int:
     if folder_id is None:
         counted = (Original, ChainEntry, EmailMessagePage, EmailFolderPage)
         return sum(model.objects.count() for model in counted)
-    numbers = (_messages(folder_id), _quarantined(folder_id), _links(folder_id))
-    return sum(each.count() for each in numbers) + _messages(folder_id).count() + 1
+    numbers = (messages_of(folder_id), quarantined_of(folder_id), links_of(folder_id))
+    return sum(each.count() for each in numbers) + messages_of(folder_id).count() + 1
 
 
 def next_batch(step: Step, folder_id: int | None, after: int) -> Batch | None:
@@ -107,25 +103,11 @@ def next_batch(step: Step, folder_id: int | None, after: int) -> Batch | None:
     return _next_arrivals(folder_id, after)
 
 
-def sample(number: int) -> Iterator[Batch]:
-    """Check `number` originals, links of chains and messages each, chosen at random.
-
-    Raises:
-        StorageError: a store does not answer.
-    """
-    yield _checked_links(_some(ChainEntry.objects.all(), number))
-    yield _checked_messages([each.pk for each in _some(EmailMessagePage.objects.all(), number)])
-    chosen = [(each.pk, each) for each in _some(Original.objects.all(), number)]
-    while chosen:
-        batch = _originals(chosen)
+def batches(step: Step, folder_id: int | None, after: int) -> Iterator[Batch]:
+    """Check all that comes after the key `after`; arguments and errors as for `next_batch`."""
+    while batch := next_batch(step, folder_id, after):
+        after = batch.last
         yield batch
-        del chosen[: batch.number]
-
-
-def _some(rows: QuerySet[M], number: int) -> Sequence[M]:
-    """Return up to `number` rows, all equally likely."""
-    keys = list(rows.order_by("?").values_list("pk", flat=True)[:number])
-    return list(rows.filter(pk__in=keys))
 
 
 # -- originals -------------------------------------------------------------------------------
@@ -134,21 +116,25 @@ def _some(rows: QuerySet[M], number: int) -> Sequence[M]:
 def _next_originals(folder_id: int | None, after: int) -> Batch | None:
     if folder_id is None:
         found = Original.objects.filter(pk__gt=after).order_by("pk")[:_ORIGINALS]
-        return _originals([(each.pk, each) for each in found]) if found else None
+        return check_originals([(each.pk, each) for each in found]) if found else None
     # The index of (folder, original) serves this.
-    pages = _messages(folder_id).filter(original_id__gt=after).order_by("original_id")
-    keys = pages.values_list("original_id", flat=True)[:_ORIGINALS]
-    kept = Original.objects.in_bulk(list(keys))
-    return _originals(sorted(kept.items())) if kept else None
+    pages = messages_of(folder_id).filter(original_id__gt=after).order_by("original_id")
+    keys = list(pages.values_list("original_id", flat=True)[:_ORIGINALS])
+    if not keys:
+        return None
+    kept = Original.objects.in_bulk(keys)
+    # Those whose row is not there are told of with their messages.
+    return check_originals(sorted(kept.items())) if kept else Batch(keys[-1], 0)
 
 
 def _next_quarantined(folder_id: int, after: int) -> Batch | None:
-    entries = _quarantined(folder_id).filter(pk__gt=after).select_related("original").order_by("pk")
-    found = [(each.pk, each.original) for each in entries[:_ORIGINALS] if each.original]
-    return _originals(found) if found else None
+    entries = quarantined_of(folder_id).filter(pk__gt=after).order_by("pk")
+    chosen = entries.select_related("original")[:_ORIGINALS]
+    found = [(each.pk, each.original) for each in chosen if each.original]
+    return check_originals(found) if found else None
 
 
-def _originals(stored: Sequence[tuple[int, Original]]) -> Batch:
+def check_originals(stored: Sequence[tuple[int, Original]]) -> Batch:
     """Read and hash what `stored` holds by key, as far as is read between two commits."""
     batch = Batch(0, 0)
     for key, original in stored:
@@ -166,23 +152,20 @@ def _originals(stored: Sequence[tuple[int, Original]]) -> Batch:
 
 
 def _folder_of(original: Original) -> int | None:
-    """Return a folder that holds it, whose managers have to know; None if there is none."""
-    page: EmailMessagePage | None = (
-        EmailMessagePage.objects.filter(original=original).order_by("pk").only("folder_id").first()
+    """Return a folder that holds it, to be named; None if there is none."""
+    pages = EmailMessagePage.objects.filter(original=original).order_by("pk")
+    entries = LedgerEntry.objects.filter(original=original).order_by("pk")
+    found: tuple[int] | None = (
+        pages.values_list("folder_id").first() or entries.values_list("mailbox__folder_id").first()
     )
-    return None if page is None else page.folder_id
+    return found[0] if found else None
 
 
 def _error_of(original: Original) -> MailArchiveError | None:
     try:
         originals.verify(original)
-    except OriginalDamaged as error:
-        is_there = originals.is_stored(original)
-        return error if is_there else OriginalMissing(sha256=original.sha256)
-    except StorageError:
-        if originals.is_stored(original):
-            raise
-        return OriginalMissing(sha256=original.sha256)
+    except StorageError as error:
+        return blame.error_of(original, error)
     return None
 
 
@@ -192,16 +175,16 @@ def _error_of(original: Original) -> MailArchiveError | None:
 def _next_links(folder_id: int | None, after: int) -> Batch | None:
     entries = ChainEntry.objects.filter(pk__gt=after).order_by("pk")
     if folder_id is not None:
-        entries = _links(folder_id).filter(number__gt=after).order_by("number")
+        entries = links_of(folder_id).filter(number__gt=after).order_by("number")
     found = list(entries[:_LINKS])
     if not found:
         return None
-    batch = _checked_links(found)
+    batch = check_links(found)
     batch.last = found[-1].pk if folder_id is None else found[-1].number
     return batch
 
 
-def _checked_links(entries: Sequence[ChainEntry]) -> Batch:
+def check_links(entries: Sequence[ChainEntry]) -> Batch:
     """Compare each entry with the one before, and look whether its original is there."""
     before = _digests_before(entries)
     hashes = {each.sha256 for each in entries}
@@ -227,7 +210,7 @@ def _digests_before(entries: Iterable[ChainEntry]) -> dict[tuple[int, int], str]
         if number > 1 and (folder_id, number - 1) not in known:
             asked.setdefault(folder_id, []).append(number - 1)
     for folder_id, numbers in asked.items():
-        found = _links(folder_id).filter(number__in=numbers).values_list("number", "digest")
+        found = links_of(folder_id).filter(number__in=numbers).values_list("number", "digest")
         known |= {(folder_id, number): digest for number, digest in found}
     return known
 
@@ -247,18 +230,18 @@ def _follows(entry: ChainEntry, before: str | None) -> bool:
 def _next_messages(folder_id: int | None, after: int) -> Batch | None:
     pages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(pk__gt=after)
     if folder_id is not None:
-        pages = _messages(folder_id).filter(original_id__gt=after).order_by("original_id")
+        pages = messages_of(folder_id).filter(original_id__gt=after).order_by("original_id")
     else:
         pages = pages.order_by("pk")
     found = list(pages.values_list("pk", "original_id")[:_MESSAGES])
     if not found:
         return None
-    batch = _checked_messages([pk for pk, _ in found])
+    batch = check_messages([pk for pk, _ in found])
     batch.last = found[-1][0] if folder_id is None else found[-1][1]
     return batch
 
 
-def _checked_messages(keys: Sequence[int]) -> Batch:
+def check_messages(keys: Sequence[int]) -> Batch:
     """Compare what is stored of messages with the sizes of their originals."""
     outside = set(
         Attachment.objects.filter(message__in=keys)
@@ -267,16 +250,23 @@ def _checked_messages(keys: Sequence[int]) -> Batch:
         .values_list("message_id", flat=True)
     )
     batch = Batch(0, len(keys))
+    joined = set()
     pages = EmailMessagePage.objects.filter(pk__in=keys).order_by("pk")
     for key, folder_id, size, structure, whole in pages.values_list(
         "pk", "folder_id", "size", "structure", "original__size"
     ):
         subject = f"message {key}"
+        joined.add(key)
         batch.subjects.append(subject)
         parts = [*structure.get("text", []), *structure.get("html", [])]
         is_outside = any(each["start"] + each["length"] > whole for each in parts)
         if size != whole or is_outside or key in outside:
             batch.found.append(Found(subject, folder_id, PartsOutsideOriginal(page=key)))
+    # The join leaves out a page whose original's row is not there.
+    if left := set(keys) - joined:
+        for key, folder_id in pages.filter(pk__in=left).values_list("pk", "folder_id"):
+            without = MessageWithoutOriginal(page=key)
+            batch.found.append(Found(f"message {key}", folder_id, without))
     return batch
 
 
@@ -289,40 +279,15 @@ def _next_arrivals(folder_id: int | None, after: int) -> Batch | None:
 
 
 def _checked_arrivals(folder_id: int) -> Batch:
-    """Look for what the folder holds and its chain does not know."""
-    # EXCEPT lets the database sort on its disk, where the folder is large.
-    known = _links(folder_id).values_list("sha256")
-    held = _messages(folder_id).order_by().values_list("original__sha256")
-    # A mailbox may serve another folder by now; that its mail came in is told by either chain.
-    quarantined = _quarantined(folder_id).order_by().values_list("original__sha256")
-    anywhere = ChainEntry.objects.values_list("sha256")
-    lacking = {
-        sha256
-        for rows in (held.difference(known), quarantined.difference(anywhere))
-        for (sha256,) in rows[:_MOST_ARRIVALS]
-    }
+    """Look for what the folder holds and its chain does not know, and the other way round."""
     prefix = f"arrival {folder_id}/"
     problems = IntegrityProblem.objects.filter(subject__startswith=prefix)
     batch = Batch(folder_id, 1, subjects=list(problems.values_list("subject", flat=True)))
-    for sha256 in sorted(lacking):
-        error = NotInChain(folder=folder_id, sha256=sha256)
-        batch.found.append(Found(f"{prefix}{sha256}", folder_id, error))
+    for hashes, kind in (
+        (arrivals.not_chained(folder_id), NotInChain),
+        (arrivals.not_held(folder_id), NotHeld),
+    ):
+        for sha256 in sorted(hashes):
+            error = kind(folder=folder_id, sha256=sha256)
+            batch.found.append(Found(f"{prefix}{sha256}", folder_id, error))
     return batch
-
-
-# -- of one folder ---------------------------------------------------------------------------
-
-
-def _messages(folder_id: int) -> QuerySet[EmailMessagePage]:
-    pages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(folder_id=folder_id)
-    return pages
-
-
-def _quarantined(folder_id: int) -> QuerySet[LedgerEntry]:
-    return LedgerEntry.objects.filter(
-        mailbox__folder_id=folder_id, outcome=Outcome.QUARANTINED, original__isnull=False
-    )
-
-
-def _links(folder_id: int) -> QuerySet[ChainEntry]:
-    return ChainEntry.objects.filter(folder_id=folder_id)

@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from ..mime.dates import read_date
+from ..mime.dates import is_date, read_date
 from ..mime.message import storable
 from ..models import EmailMessagePage, LedgerEntry, MessageText, Outcome
 from ..models.reference import message_id_digest
@@ -24,6 +24,9 @@ from .search import find_heads
 
 # Hits of one question; who gets more has to say more.
 MOST = 50
+# Of the index: asked for at first, and looked at at once.
+_FIRST = MOST + 1
+_KEYS_AT_ONCE = 200
 _LONGEST = 2_000  # characters of a question
 _MOST_WORDS = 20
 _HEADER = re.compile(r"\s*(message-id|subject|from|date|sender)\s*:\s*", re.IGNORECASE)
@@ -48,12 +51,15 @@ class Question:
 
     @classmethod
     def read(cls, text: str) -> Question:
-        """Return what `text` may mean: a whole header line, a date as people write it, or words."""
+        """Return what `text` may mean: a whole header line, a date as people write it, or words.
+
+        Words that have a date among them are words, e.g. the subject of an invitation.
+        """
         text = storable(text[:_LONGEST]).strip()
         header = _HEADER.match(text)
         name = header[1].lower() if header else ""
         value = text[header.end() :].strip() if header else text
-        day = None if name in ("subject", "from", "sender", "message-id") else _day(value)
+        day = _day(value, is_field=name == "date") if name in ("", "date") else None
         ids = _IN_ANGLES.findall(value)
         if not ids and value and not re.search(r"\s", value):
             ids = [value]
@@ -61,10 +67,17 @@ class Question:
         return cls(ids if name in ("", "message-id") else [], words, day)
 
 
-def _day(text: str) -> date | None:
+def _day(text: str, *, is_field: bool) -> date | None:
+    """Return the day that `text` names.
+
+    Args:
+        is_field: whether it is a Date field, so that what stands beside the date does not matter.
+    """
     try:
         found: date | None = forms.DateField(localize=True).to_python(text)
     except ValidationError:
+        if not is_field and not is_date(text):
+            return None
         seconds, _ = read_date(text.encode("utf-8", "replace"))
     else:
         return found if found and 1900 < found.year < 2200 else None
@@ -77,28 +90,52 @@ def _day(text: str) -> date | None:
 def find_messages(
     question: Question, messages: QuerySet[EmailMessagePage], folder_ids: Collection[int]
 ) -> list[EmailMessagePage]:
-    """Return the newest messages that `question` may mean, at most `MOST`.
+    """Return the newest messages that `question` may mean: `MOST`, and one more if there is one.
 
     Args:
         messages: those that may be found.
         folder_ids: where they are; for the index.
     """
     within = messages.filter(folder__in=folder_ids).select_related("folder")
-    named = within.filter(_named(question.message_ids))[:MOST]
+    within = within.order_by("-sorted_at", "-pk")
+    named = within.filter(_named(question.message_ids))[: MOST + 1]
     found = {each.pk: each for each in named if each.message_id in question.message_ids}
     if not found and question.words:
-        keys = find_heads(folder_ids, question.words, limit=MOST)
-        texts = MessageText.objects.filter(pk__in=keys).values("message")
-        found = {each.pk: each for each in within.filter(pk__in=texts)}
+        found = _with_words(question.words, within, folder_ids)
     if question.day is not None:
         day = within.filter(sorted_at__range=_bounds(question.day))
-        found |= {each.pk: each for each in day.order_by("-sorted_at", "-pk")[:MOST]}
+        found |= {each.pk: each for each in day[: MOST + 1]}
     newest = sorted(found.values(), key=lambda each: (each.sorted_at, each.pk), reverse=True)
-    return newest[:MOST]
+    return newest[: MOST + 1]
+
+
+def _with_words(
+    words: str, within: QuerySet[EmailMessagePage], folder_ids: Collection[int]
+) -> dict[int, EmailMessagePage]:
+    """Return the newest of `within` that have all of `words` in subject or people, by key.
+
+    The index knows folders only, and not what else of them may be found: so it is asked for more
+    until there are enough.
+    """
+    found: dict[int, EmailMessagePage] = {}
+    seen, limit = 0, _FIRST
+    while len(found) <= MOST:
+        keys = find_heads(folder_ids, words, limit=limit)
+        for start in range(seen, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            texts = MessageText.objects.filter(pk__in=some).values("message")
+            # Not in order, so that the database looks up these and does not walk through all.
+            found |= {each.pk: each for each in within.filter(pk__in=texts).order_by()}
+            if len(found) > MOST:
+                break
+        if len(keys) < limit:
+            break
+        seen, limit = len(keys), 4 * limit
+    return found
 
 
 def find_envelopes(question: Question, entries: QuerySet[LedgerEntry]) -> list[LedgerEntry]:
-    """Return the entries without a page that `question` may mean, the latest first.
+    """Return the latest entries without a page that `question` may mean: `MOST`, and one more.
 
     Args:
         entries: those that may be found.
@@ -111,13 +148,13 @@ def find_envelopes(question: Question, entries: QuerySet[LedgerEntry]) -> list[L
         asked |= Q(envelope__sent_at__range=bounds)
         asked |= Q(envelope__sent_at=None, received_at__range=bounds)
     found = entries.filter(asked, envelope__isnull=False, message=None)
-    return list(found.select_related("envelope").order_by("-pk")[:MOST])
+    return list(found.select_related("envelope").order_by("-pk")[: MOST + 1])
 
 
-def never_read(entries: QuerySet[LedgerEntry]) -> int:
-    """Return how many of `entries` were never read for their subject, and so cannot be found."""
-    undecided = entries.filter(outcome__in=[Outcome.WAITING, Outcome.EXCLUDED])
-    return undecided.filter(envelope=None).count()
+def not_read(entries: QuerySet[LedgerEntry]) -> dict[str, int]:
+    """Return how many of `entries` were not read here, by outcome; few have a subject to find."""
+    unread = entries.filter(outcome__in=[Outcome.WAITING, Outcome.EXCLUDED]).order_by()
+    return dict(unread.values_list("outcome").annotate(number=Count("pk")))
 
 
 def _named(message_ids: Iterable[str], prefix: str = "") -> Q:
@@ -130,12 +167,11 @@ def _named(message_ids: Iterable[str], prefix: str = "") -> Q:
 
 def _words(text: str) -> Iterator[Q]:
     """Yield the condition that all words stand in subject or sender."""
-    words = text.split()[:_MOST_WORDS]
-    if not words:
+    words = [word.strip("<>\"',;:()") for word in text.split()[:_MOST_WORDS]]
+    if not any(words):
         return
     condition = Q()
-    for word in words:
-        bare = word.strip("<>\"',;:()")
+    for bare in filter(None, words):
         condition &= Q(envelope__subject__icontains=bare) | Q(envelope__sender__icontains=bare)
     yield condition
 

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CERTIFICATE = "certificate"  # the server's certificate ends soon
     BACKLOG = "backlog"  # more mail comes than is fetched
     DIFFERENCES = "differences"  # between server and ledger, at the last reconciliation
+    UNCOMPARED = "uncompared"  # no reconciliation came to its end for three weeks
 
 
 # Most urgent first; one of them stands at a time.
@@ -67,6 +68,11 @@ def sentence_of(kind: Kind, facts: Facts) -> str:
             facts["number"],
         )
         return told % {"number": facts["number"]}
+    if kind == Kind.UNCOMPARED:
+        return gettext(
+            "Server and ledger have not been compared completely since %(day)s. Compare them, and "
+            "see what keeps it from its end."
+        ) % {"day": _day(facts["last"])}
     told = ngettext(
         "More mail comes than is fetched: %(number)d message waits on the server. "
         "Raise the limit of messages a fetch, or fetch more often.",
@@ -86,7 +92,11 @@ def recovery_of(kind: Kind) -> str:
     if kind == Kind.CERTIFICATE:
         return gettext("The certificate of the mail server does not end soon any more.")
     if kind == Kind.DIFFERENCES:
-        return gettext("Server and ledger hold the same again.")
+        return gettext(
+            "Between server and ledger there is no difference any more that has to be mended."
+        )
+    if kind == Kind.UNCOMPARED:
+        return gettext("Server and ledger were compared completely again.")
     return gettext("The mail that waits on the server becomes less again.")
 
 
@@ -94,7 +104,7 @@ def step_of(kind: Kind) -> str:
     """Return what the way to the account's form is called."""
     if kind == Kind.SIGN_IN:
         return gettext("Sign in again")
-    if kind == Kind.DIFFERENCES:
+    if kind in (Kind.DIFFERENCES, Kind.UNCOMPARED):
         return gettext("Compare server and ledger")
     return gettext("Open the mail account")
 

@@ -14,9 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ..models import (
@@ -26,15 +24,12 @@ from ..models import (
     MailAccount,
     Notice,
     OAuthGrant,
-    Trial,
-    TrialKind,
-    TrialStatus,
     WorkerHeartbeat,
 )
 from ..models.permissions import folders_managed_by, managers_of
 from ..models.site_settings import effective_settings, is_on
 from ..sources.base import Login
-from . import states
+from . import reconciliation_alerts, states
 from .alert_words import TROUBLES, Kind, sentence_of, step_of
 from .health import BACKLOG_RUNS, health_of, interval_of
 from .schedule import latest_run_id
@@ -96,7 +91,8 @@ def evaluate() -> int:
     changed = 0
     for account in accounts:
         found = _fetching(account, failed.get(account.latest), interval_of(account, site), now)
-        found |= _ending(account, now) | _backlog(health_of(account)) | _differences(account)
+        found |= _ending(account, now) | _backlog(health_of(account))
+        found |= reconciliation_alerts.found(account, now)
         change = _change(health_of(account), found, now)
         if change.standing != health_of(account).open_alerts:
             changed += _apply(account, change, now)
@@ -128,7 +124,7 @@ def _standing(account: MailAccount, kind: Kind, facts: Facts) -> Standing:
         sentence_of(kind, facts),
         at=datetime.fromisoformat(facts["since"]),
         step=step_of(kind),
-        goal=Goal.RECONCILE if kind == Kind.DIFFERENCES else Goal.ACCOUNT,
+        goal=Goal.RECONCILE if kind in (Kind.DIFFERENCES, Kind.UNCOMPARED) else Goal.ACCOUNT,
         target=account.pk,
     )
     return Standing(kind.value, state, account, account.folder)
@@ -154,7 +150,7 @@ def _watched() -> list[Any]:
     return list(
         enabled.select_related("health", "grant")
         .defer("sealed_secret", "grant__sealed_refresh_token", "grant__sealed_access_token")
-        .annotate(latest=latest_run_id(), reconciled=_reconciled())
+        .annotate(latest=latest_run_id(), **reconciliation_alerts.to_annotate())
     )
 
 
@@ -210,23 +206,6 @@ def _backlog(health: AccountHealth) -> Alerts:
     shrinks = all(step < 0 for step in steps)
     stands = Kind.BACKLOG in health.open_alerts and not shrinks
     return {Kind.BACKLOG: {"waiting": numbers[-1]}} if grows or stands else {}
-
-
-def _reconciled() -> Subquery:
-    """Return what to annotate accounts with: the result of the last complete reconciliation."""
-    done = Trial.objects.filter(
-        account=OuterRef("pk"),
-        kind=TrialKind.RECONCILIATION,
-        status=TrialStatus.DONE,
-        result__is_complete=True,
-    )
-    number = Cast(KeyTextTransform("differences", "result"), IntegerField())
-    return Subquery(done.order_by("-pk").annotate(number=number).values("number")[:1])
-
-
-def _differences(account: Any) -> Alerts:
-    """Return how many differences there were when server and ledger were last compared."""
-    return {Kind.DIFFERENCES: {"number": account.reconciled}} if account.reconciled else {}
 
 
 def _change(health: AccountHealth, found: Alerts, now: datetime) -> _Change:

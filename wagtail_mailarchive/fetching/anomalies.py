@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from ..crossings import Crossing, cross
 from ..exceptions import MailArchiveError
 from ..models import FetchRun
 from ..models.run import ACTIVE
@@ -24,3 +25,4 @@ def note_anomaly(run: FetchRun, error: MailArchiveError) -> None:
     undisturbed = FetchRun.objects.filter(pk=run.pk, status__in=ACTIVE, anomaly_code="")
     if undisturbed.update(anomaly_code=error.code, anomaly_params=error.params):
         _log.warning("Run %s removes nothing from the server: %s", run.pk, error)
+    cross(Crossing.ANOMALY_NOTED)

@@ -106,6 +106,15 @@ def _each_once(names: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
+def is_alike(name: str, other: str) -> bool:
+    """Whether two names differ at most in how the same letters are written."""
+    return _folded(name) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def is_gmails(name: str) -> bool:
     """Whether `name` is one of the mailboxes that Gmail makes itself."""
     return name.startswith(_GMAIL)
@@ -133,7 +142,7 @@ def _is_unwanted(mailbox: RemoteMailbox, marked: Collection[str]) -> bool:
 
 def _plain(mailbox: RemoteMailbox) -> str:
     """Return a name to compare: as one writes it in lower case, and without INBOX before it."""
-    name = unicodedata.normalize("NFC", mailbox.name).casefold()
+    name = _folded(mailbox.name)
     return (
         name.removeprefix(f"{_INBOX.casefold()}{mailbox.delimiter}") if mailbox.delimiter else name
     )

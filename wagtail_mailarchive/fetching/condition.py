@@ -243,7 +243,7 @@ def _afterwards(watched: Sequence[_Watched], reader: Reader) -> Iterator[State]:
             yield treatment_states.not_treated(account, each.health, reader)
         if run is not None and not run.is_active and run.not_proven:
             yield treatment_states.not_proven(run)
-        elif run is not None and run.status == RunStatus.SUCCEEDED and run.anomaly_code:
+        if run is not None and run.status == RunStatus.SUCCEEDED and run.anomaly_code:
             yield treatment_states.left_after_anomaly(run)
 
 

@@ -35,11 +35,11 @@ from ..sources.base import RemoteMessage, Source
 from ..sources.deadline import Deadline
 from ..sources.open import open_source
 from ..sources.pop3 import Pop3Source
-from .afterwards import why_not
+from .afterwards import why_not, why_not_from
 from .choice import mailboxes_to_archive
 from .credentials import endpoint_of
 from .selection import Criterion, criteria
-from .treatment import concerned
+from .treatment import MOST_DAYS, REMOVALS, concerned
 
 SECONDS = 240.0
 # Messages told one by one, those to be archived first; of the others there are numbers only.
@@ -135,8 +135,9 @@ class _Survey:
         self._archived: list[dict[str, Any]] = []
         self._others: list[dict[str, Any]] = []
         self._account = account
+        self._stays = False
         self._largest = account.largest_message()
-        self._before = timezone.now() - timedelta(days=account.after_fetch_days)
+        self._before = timezone.now() - timedelta(days=min(account.after_fetch_days, MOST_DAYS))
 
     @property
     def listed(self) -> list[dict[str, Any]]:
@@ -157,7 +158,9 @@ class _Survey:
         with ParserProcess() as parser, source:
             if self._account.after_fetch != AfterFetch.LEAVE:
                 self.refusal = why_not(self._account, source)
+            listed = source.list_mailboxes() if self._account.after_fetch in REMOVALS else []
             for name in mailboxes_to_archive(self._account, source.list_mailboxes):
+                self._stays = bool(why_not_from(self._account, source, name, listed))
                 try:
                     self._look_at(source, parser, name)
                 except MailboxNotFound as error:
@@ -196,7 +199,7 @@ class _Survey:
 
     def _afterwards(self, known: _Known) -> tuple[Fate, MailArchiveError | None]:
         """Return what would be done on the server with a message that is decided on, and why."""
-        if not known.is_due or self.refusal is not None:
+        if not known.is_due or self._stays or self.refusal is not None:
             return Fate.KNOWN, None
         days = self._account.after_fetch_days
         reason = ArchivedLongEnough(days=days) if days else ArchivedAlready()

@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..crossings import Crossing, cross
-from ..exceptions import ChangeRefused, CopyNotConfirmed, MailboxReadOnly, UidValidityChanged
-from ..models import LedgerEntry, Mailbox
+from ..exceptions import (
+    ChangeRefused,
+    CopyNotConfirmed,
+    CopyNotRemoved,
+    MailboxReadOnly,
+    NoMoreCopies,
+    UidReused,
+    UidValidityChanged,
+)
+from ..models import LedgerEntry, Mailbox, Presence
 from ..models.account import AfterFetch
 from ..sources.base import MailboxState
 from ..sources.imap_changes import ChangingImapSource
-from .proof import Proof, prove
-from .treatment import Doubtful, Treatment, require_as_it_was
+from .identity import differing
+from .listing import forget_uids
+from .proof import prove
+from .treatment import Doubtful, Treatment, entries_of, is_copied_in_vain, require_as_it_was
 from .under_way import TimeIsUp, UnderWay
 
 _REMOVED = 50  # messages at a time: what is pending when a worker dies
@@ -27,8 +37,11 @@ class ImapTreatment:
         self._source = source
         self._mailbox = mailbox
 
-    def work(self, treatment: Treatment) -> None:
+    def work(self, treatment: Treatment, *, again: bool) -> None:
         """Treat what is due.
+
+        Args:
+            again: of that at which something went wrong before.
 
         Raises:
             Doubtful, TimeIsUp, Unwanted.
@@ -38,15 +51,16 @@ class ImapTreatment:
         self._open()
         if treatment.action == AfterFetch.MOVE:
             to = self._under_way.account.move_to
+            if not self._source.has_move and is_copied_in_vain(self._under_way.account):
+                raise NoMoreCopies(host=self._under_way.account.host, mailbox=to)
             self._under_way.change(self._source, lambda: self._source.create_mailbox(to))
+            cross(Crossing.TARGET_MADE)
         most = _MARKED_READ if treatment.action == AfterFetch.MARK_READ else _REMOVED
-        last = 0
-        while entries := treatment.due(after=last, most=most):
-            last = entries[-1].uid
+        for entries in treatment.portions(most, again=again):
             if treatment.action == AfterFetch.MARK_READ:
                 self._mark_read(treatment, [entry.uid for entry in entries])
             else:
-                self._remove(treatment, entries)
+                self._remove(treatment, entries, in_pieces=again)
 
     def give_up(self, uids: Sequence[int]) -> list[int]:
         """Return those of `uids` that are still there, without \\Deleted.
@@ -66,20 +80,36 @@ class ImapTreatment:
             is_writable = False
             self._open(source.open_mailbox)
         there = [each.uid for each in self._under_way.ask(source, lambda: source.describe(uids))]
+        cross(Crossing.ASKED_AGAIN)
         if there and is_writable:
             self._under_way.change(source, lambda: source.unmark_deleted(there))
+            cross(Crossing.UNMARKED)
         return there
 
     def _open(self, how: Callable[[str], MailboxState] | None = None) -> None:
         name = self._mailbox.name
         opening = how or self._source.open_for_changes
         state = self._under_way.ask(self._source, lambda: opening(name))
+        cross(Crossing.OPENED_FOR_CHANGES)
         if state.uidvalidity != self._mailbox.uidvalidity:
             # Its UIDs name other messages than when it was listed.
-            self._under_way.saw(UidValidityChanged(mailbox=name))
+            if self._mailbox.is_archived:
+                self._under_way.saw(UidValidityChanged(mailbox=name))
+            else:
+                # Nobody lists it any more.
+                forget_uids(self._mailbox, state.uidvalidity, self._under_way.lease)
             raise Doubtful
 
     def _mark_read(self, treatment: Treatment, uids: list[int]) -> None:
+        # Nothing proves these byte for byte, and mail of others marked as read may be one that is
+        # never archived then.
+        rows = entries_of(self._mailbox)
+        if others := differing(self._under_way, self._source, rows, uids):
+            self._under_way.saw(UidReused(mailbox=self._mailbox.name, number=len(others)))
+            # The next fetch compares all of it.
+            Mailbox.objects.filter(pk=self._mailbox.pk).update(uidnext=None)
+            cross(Crossing.LISTING_NOTED)
+            raise Doubtful
         require_as_it_was(self._under_way)
         self._under_way.change(self._source, lambda: self._source.mark_read(uids))
         cross(Crossing.CHANGED_ON_SERVER)
@@ -87,22 +117,28 @@ class ImapTreatment:
         cross(Crossing.REMOVAL_NOTED)
         self._go_on()
 
-    def _remove(self, treatment: Treatment, entries: Sequence[LedgerEntry]) -> None:
-        for proof in prove(self._under_way, self._source, entries):
+    def _remove(
+        self, treatment: Treatment, entries: Sequence[LedgerEntry], *, in_pieces: bool
+    ) -> None:
+        begun = {each.uid for each in entries if each.presence == Presence.REMOVAL_PENDING}
+        for proof in prove(self._under_way, self._source, entries, in_pieces=in_pieces):
             cross(Crossing.PROVEN)
-            treatment.note_unproven(proof)
+            treatment.note_unproven(proof, is_alone=in_pieces)
             if proof.proven:
-                self._remove_proven(treatment, proof)
+                self._remove_proven(treatment, proof.proven, begun)
                 self._go_on()
 
-    def _remove_proven(self, treatment: Treatment, proof: Proof) -> None:
+    def _remove_proven(self, treatment: Treatment, uids: list[int], begun: set[int]) -> None:
         require_as_it_was(self._under_way)
-        uids = proof.proven
         treatment.note_pending(uids)
         cross(Crossing.PENDING_NOTED)
         if treatment.action == AfterFetch.DELETE:
             self._delete(uids)
         else:
+            if marked := sorted(begun.intersection(uids)):
+                # By a worker that died, perhaps; what is moved keeps its marks.
+                self._under_way.change(self._source, lambda: self._source.unmark_deleted(marked))
+                cross(Crossing.UNMARKED)
             self._move(treatment, uids)
         cross(Crossing.CHANGED_ON_SERVER)
         treatment.note_removed(uids)
@@ -120,7 +156,13 @@ class ImapTreatment:
             treatment.note_not_done(uids, error)
             self._under_way.saw(error)
             raise
-        self._delete(uids)
+        cross(Crossing.COPIED)
+        try:
+            self._delete(uids)
+        except ChangeRefused:
+            host = self._under_way.account.host
+            treatment.note_not_done(uids, CopyNotRemoved(host=host, mailbox=to))
+            raise
 
     def _delete(self, uids: list[int]) -> None:
         source = self._source
@@ -134,6 +176,7 @@ class ImapTreatment:
             # marked: nothing is lost by it, they are proven, and the next run takes up either.
             with suppress(ChangeRefused):
                 self._under_way.change(source, lambda: source.unmark_deleted(uids))
+                cross(Crossing.UNMARKED)
             raise
 
     def _go_on(self) -> None:

@@ -1,4 +1,4 @@
-"""The mail that tells administrators what is not as it was archived; once for each problem.
+"""The mail that tells administrators what is not as it was archived; nearly always once for each.
 
 The problem also stands on the dashboard and in the log until a check finds it well.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
@@ -29,6 +30,9 @@ logger = logging.getLogger("wagtail_mailarchive.fetching")
 SEND = "wagtail_mailarchive.tasks.tell_of_integrity"
 # So many are named; the page has all.
 _NAMED = 20
+_CLAIM = "wagtail_mailarchive.integrity_alarm"
+# Longer than the queue lets any task live.
+_CLAIM_SECONDS = 15 * 60
 
 
 def request_sending() -> None:
@@ -42,23 +46,31 @@ def send() -> int:
 
     What it took none of is told of again with the next try.
     """
-    mine = list(IntegrityProblem.objects.filter(told_at=None).order_by("pk"))
-    keys = [problem.pk for problem in mine]
-    now = timezone.now()
-    # Claimed first: another worker that looks meanwhile finds nothing to tell.
-    claimed = IntegrityProblem.objects.filter(pk__in=keys, told_at=None).update(told_at=now)
-    if not claimed:
+    # Worker by worker, where they share a cache. A claim outlives a worker that dies by minutes,
+    # then the alarm is sent anew: told twice is better than not at all.
+    if not cache.add(_CLAIM, True, timeout=_CLAIM_SECONDS):
+        return 0
+    try:
+        return _send_claimed()
+    finally:
+        cache.delete(_CLAIM)
+
+
+def _send_claimed() -> int:
+    problems = list(IntegrityProblem.objects.filter(told_at=None).order_by("pk"))
+    if not problems:
         return 0
     sent = 0
     for administrator in _administrators():
         try:
-            _send(administrator, mine)
+            _send(administrator, problems)
             sent += 1
         except Exception as error:  # noqa: BLE001 (backends raise what they like)
             # Its words may hold a password or somebody's address.
             logger.warning("An integrity alarm was not sent: %s", type(error).__name__)
-    if not sent:
-        IntegrityProblem.objects.filter(pk__in=keys, told_at=now).update(told_at=None)
+    if sent:
+        told = IntegrityProblem.objects.filter(pk__in=[problem.pk for problem in problems])
+        told.update(told_at=timezone.now())
     return sent
 
 

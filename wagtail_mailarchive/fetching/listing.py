@@ -192,6 +192,7 @@ def forget_uids(mailbox: Mailbox, uidvalidity: int, lease: HeldLease) -> None:
         lease.renew()
         old = LedgerEntry.objects.filter(mailbox=mailbox).exclude(uidvalidity=uidvalidity)
         old.filter(presence__in=THERE).update(presence=Presence.GONE)
+    cross(Crossing.UIDS_FORGOTTEN)
 
 
 def _record_window(
@@ -223,6 +224,7 @@ def _bring_back(entries: QuerySet[LedgerEntry], uids: Sequence[int], lease: Held
         lease.renew()
         for some in _portions(uids):
             entries.filter(uid__in=some, presence__in=AWAY).update(presence=Presence.PRESENT)
+    cross(Crossing.COMPARISON_NOTED)
 
 
 def _portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:

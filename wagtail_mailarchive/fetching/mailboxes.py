@@ -94,8 +94,6 @@ class Pass:
 
     def _work_through(self, source: Source, parser: ParserProcess) -> None:
         if self._todo is None:
-            with self._under_way.fenced():
-                note_certificate(self._under_way.account.pk, source.certificate_expires_at)
             self._todo = self._choose(source)
         while self._todo:
             try:
@@ -154,6 +152,7 @@ class Pass:
             self._mailboxes().filter(name=name).update(
                 is_archived=False, problem_code=error.code, problem_params=error.params
             )
+        cross(Crossing.UNREAD_NOTED)
 
     def _note_that_none_is_read(self) -> None:
         left_out = self._mailboxes().exclude(problem_code="").order_by("pk").first()
@@ -169,13 +168,16 @@ class Pass:
             self._problem = error
             with self._under_way.fenced():
                 self._under_way.note(error_code=error.code, error_params=error.params)
+            cross(Crossing.UNREAD_NOTED)
 
     def _choose(self, source: Source) -> deque[str]:
         account = self._under_way.account
         names = mailboxes_to_archive(
             account, lambda: self._under_way.ask(source, source.list_mailboxes)
         )
+        cross(Crossing.MAILBOXES_LISTED)
         with self._under_way.fenced():
+            note_certificate(account.pk, source.certificate_expires_at)
             note_choice(account, names)
         cross(Crossing.MAILBOXES_CHOSEN)
         at = self._under_way.run.current_mailbox

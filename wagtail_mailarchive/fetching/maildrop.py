@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from ..archive.writer import Incoming
 from ..crossings import Crossing, cross
@@ -31,13 +33,28 @@ _ROWS_PER_TRANSACTION = 20_000
 _UNNAMED = "unnamed "  # no unique-id has a space in it
 
 
-def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> MailboxState:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a listing found.
+
+    Attributes:
+        before: when the maildrop was listed for the last time before; None if never.
+        gone: UIDs of the messages whose names were there until then.
+    """
+
+    state: MailboxState
+    before: datetime | None
+    gone: Sequence[int]
+
+
+def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> Listed:
     """Open the maildrop and bring the ledger's presence up to date with it.
 
     A unique-id that was gone and is back names a new message here: servers that count them use
     them again. If it is the old one after all, its bytes say so.
     """
     lease, run_id = under_way.lease, under_way.run.pk
+    before = mailbox.listed_at
     state = open_mailbox(under_way, source, mailbox)
     listed = under_way.ask(source, source.list_uidls)
     cross(Crossing.LISTED)
@@ -50,7 +67,7 @@ def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> 
     known = dict(entries.filter(presence__in=THERE).values_list("uidl", "uid"))
     first = (entries.aggregate(last=Max("uid"))["last"] or 0) + 1
     new = [name for name in names if name not in known]
-    if unnamed := sum(not each.is_named for each in listed):
+    if unnamed := sum(not each.uidl for each in listed):
         under_way.saw(UidlMissing(number=unnamed))
     if back := _returned(entries, new):
         under_way.saw(MessageCameBack(mailbox=mailbox.name, number=back))
@@ -67,7 +84,7 @@ def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> 
                 ],
                 batch_size=_ROWS_PER_STATEMENT,
             )
-    cross(Crossing.NEW_ROWS_NOTED)
+        cross(Crossing.NEW_ROWS_NOTED)
     uids = known | {name: uid for uid, name in added}
     source.assign({uids[name]: each.number for name, each in names.items()})
     gone = [uid for name, uid in known.items() if name not in names]
@@ -85,21 +102,23 @@ def update_ledger(under_way: UnderWay, source: Pop3Source, mailbox: Mailbox) -> 
         gone = []
     note_listing(mailbox, state, lease, gone=gone)
     _forget_unread(mailbox, state, lease, new)
-    return state
+    return Listed(state, before, gone)
 
 
-def take_up_again(
-    mailbox: Mailbox, uidvalidity: int, incoming: Sequence[Incoming]
-) -> list[Incoming]:
+def take_up_again(mailbox: Mailbox, listed: Listed, incoming: Sequence[Incoming]) -> list[Incoming]:
     """Return those of `incoming` that are in the ledger under a name that is gone.
 
     Their rows go on under the new name, and the ledger does not grow although the names change.
     So does the row of one that the server said it removed and has all the same: it is not removed
-    again and again. To be called in a transaction.
+    again and again. One that was away when the maildrop was listed after that is another copy. To
+    be called in a transaction.
     """
-    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=uidvalidity)
+    entries = LedgerEntry.objects.filter(mailbox=mailbox, uidvalidity=listed.state.uidvalidity)
     digests = [each.original.sha256 for each in incoming]
-    gone = entries.filter(presence__in=AWAY, original__sha256__in=digests)
+    is_away = Q(presence=Presence.GONE)
+    if listed.before is not None:
+        is_away |= Q(presence=Presence.REMOVED, treated_at__gte=listed.before)
+    gone = entries.filter(is_away, original__sha256__in=digests)
     former: dict[str, list[LedgerEntry]] = {}
     gone = gone.select_related("original").only("original", "original__sha256")
     for row in gone.order_by("-uid"):
@@ -112,7 +131,9 @@ def take_up_again(
     names = dict(renamed.values_list("uid", "uidl"))
     renamed.delete()
     # So names do change here, and what was never read has another one by now.
-    entries.filter(presence=Presence.GONE, original=None).delete()
+    for start in range(0, len(listed.gone), _ROWS_PER_STATEMENT):
+        some = entries.filter(uid__in=listed.gone[start : start + _ROWS_PER_STATEMENT])
+        some.filter(presence=Presence.GONE, original=None).delete()
     for each, row in found:
         row.uidl = names[each.uid]
         row.presence = Presence.PRESENT
@@ -148,3 +169,4 @@ def _forget_unread(
         unread.filter(uidl__startswith=_UNNAMED).delete()
         for start in range(0, len(new), _ROWS_PER_STATEMENT):
             unread.filter(uidl__in=new[start : start + _ROWS_PER_STATEMENT]).delete()
+    cross(Crossing.UIDS_FORGOTTEN)

@@ -64,6 +64,7 @@ class OneMailbox:
                 },
             )
         self._uidvalidity = 0
+        self._maildrop: maildrop.Listed | None = None
         cross(Crossing.MAILBOX_NOTED)
 
     def fetch(self) -> None:
@@ -80,12 +81,14 @@ class OneMailbox:
     def _list(self) -> None:
         under_way, source, mailbox = self._under_way, self._source, self._mailbox
         if isinstance(source, Pop3Source):
-            state = maildrop.update_ledger(under_way, source, mailbox)
+            self._maildrop = maildrop.update_ledger(under_way, source, mailbox)
+            state = self._maildrop.state
         else:
             state = listing.update_ledger(under_way, source, mailbox)
         self._uidvalidity = state.uidvalidity
         with under_way.fenced():
             wait_again(mailbox, self._uidvalidity, limit=under_way.largest)
+        cross(Crossing.RECONSIDERED)
         wanted = criteria(under_way.account, mailbox.name)
         excluded = select(under_way, source, mailbox, self._uidvalidity, wanted)
         if excluded:
@@ -125,7 +128,7 @@ class OneMailbox:
                 for batch in coming:
                     self._write(writer, batch)
         except ReadingFailed as failed:
-            self._note_failure(failed, again=not todo.failed.isdisjoint(failed.uids))
+            self._note_failure(failed, todo)
             if under_way.is_over():
                 raise TimeIsUp from None
             raise
@@ -138,6 +141,7 @@ class OneMailbox:
             with under_way.fenced():
                 leave_too_large(self._mailbox, self._uidvalidity, batch.too_large)
                 under_way.count(Counter({Outcome.TOO_LARGE: len(batch.too_large)}), 0)
+            cross(Crossing.UNREAD_NOTED)
             for message in batch.too_large:
                 logger.warning(
                     "Mailbox %s: UID %s stays on the server: it has %s bytes, the limit is %s",
@@ -157,44 +161,53 @@ class OneMailbox:
 
     def _unknown(self, incoming: Sequence[Incoming]) -> Sequence[Incoming]:
         """Return what the ledger does not know under another name."""
-        if not isinstance(self._source, Pop3Source) or not incoming:
+        if self._maildrop is None or not incoming:
             return incoming
         under_way = self._under_way
         with under_way.fenced():
-            known = maildrop.take_up_again(self._mailbox, self._uidvalidity, incoming)
-            if not known:
-                return incoming
-            size = sum(each.original.size for each in known)
-            under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+            known = maildrop.take_up_again(self._mailbox, self._maildrop, incoming)
+            if known:
+                size = sum(each.original.size for each in known)
+                under_way.count(Counter({Outcome.DUPLICATE: len(known)}), size)
+        cross(Crossing.RECOGNISED)
+        if not known:
+            return incoming
         under_way.saw(UidlChanged(number=len(known)))
         uids = {each.uid for each in known}
         return [each for each in incoming if each.uid not in uids]
 
-    def _note_failure(self, failed: ReadingFailed, *, again: bool) -> None:
+    def _note_failure(self, failed: ReadingFailed, todo: Waiting) -> None:
         """Note at what the server failed.
-
-        Args:
-            again: whether it did so in an earlier run, too.
 
         Raises:
             SourceError: it fails at whatever it is asked for, or asks to be left alone.
         """
-        if isinstance(failed.error, ServerBusy):
-            # No message is to blame, and asking on would make it worse.
-            raise failed.error from None
-        self._under_way.saw(failed.error)
-        self._note(failed.uids, failed.error, alone=failed.alone)
-        if failed.alone and again:
-            self._under_way.failures_again += 1
+        under_way, error = self._under_way, failed.error
+        before = todo.failed.get(failed.uids[0]) if failed.alone else None
+        # That it fails at this message as it did before says nothing of the others.
+        is_known = before == error.code
+        self._note(failed.uids, error, alone=failed.alone)
+        if isinstance(error, ServerBusy):
+            if not is_known:
+                # Asking on would make it worse. But some servers say so of single messages: these
+                # are asked for alone by the next run, and last by the one after it.
+                raise error from None
+            under_way.failures_again = _MOST_FAILURES
+            return
+        if not is_known:
+            under_way.saw(error)
+        if before is not None:
+            under_way.failures_again += 1
         elif failed.alone:
-            self._under_way.failures += 1
-        if self._under_way.failures >= _MOST_FAILURES:
-            raise failed.error from None
+            under_way.failures += 1
+        if under_way.failures >= _MOST_FAILURES:
+            raise error from None
 
     def _note(self, uids: Sequence[int], error: SourceError, *, alone: bool) -> None:
         with self._under_way.fenced():
             failed_in = self._under_way.run.pk if alone else None
             note_failure(self._mailbox, self._uidvalidity, uids, error, failed_in=failed_in)
+        cross(Crossing.UNREAD_NOTED)
         logger.warning(
             "Mailbox %s: %s messages from UID %s on were not read: %s",
             self._mailbox.pk,

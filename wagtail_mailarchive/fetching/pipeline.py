@@ -178,6 +178,7 @@ class _Reader:
             uids = [each.uid for each in messages]
             with _blaming(uids, alone=len(uids) == 1):
                 headers = {each.uid: each.header for each in self._source.headers(uids)}
+                cross(Crossing.HEADERS_READ)
         return [
             RemoteHeader(each.uid, each.size, each.received_at, headers.get(each.uid, b""))
             for each in messages

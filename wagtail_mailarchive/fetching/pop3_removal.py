@@ -26,8 +26,11 @@ class Pop3Removal:
         self._treatment = treatment
         self._marked: list[int] = []
 
-    def work(self) -> None:
-        """Delete what is due; the connection has ended then.
+    def work(self, *, again: bool) -> None:
+        """Delete what is due; the connection has ended then, unless nothing was.
+
+        Args:
+            again: of that at which something went wrong before.
 
         Raises:
             Doubtful: nothing was removed.
@@ -36,7 +39,7 @@ class Pop3Removal:
         """
         is_well = False
         try:
-            is_over = self._mark()
+            is_over = self._mark(again=again)
             if self._marked:
                 self._quit()
             is_well = True
@@ -47,13 +50,12 @@ class Pop3Removal:
         if is_over:
             raise TimeIsUp
 
-    def _mark(self) -> bool:
+    def _mark(self, *, again: bool) -> bool:
         """Mark what is due and proven; return whether the time was up before all of it was."""
-        last = 0
-        while entries := self._treatment.due(after=last, most=_AT_ONCE):
-            last = entries[-1].uid
-            for proof in prove(self._under_way, self._source, entries):
+        for entries in self._treatment.portions(_AT_ONCE, again=again):
+            for proof in prove(self._under_way, self._source, entries, in_pieces=again):
                 cross(Crossing.PROVEN)
+                self._treatment.note_unproven(proof, is_alone=again)
                 self._mark_proven(proof)
                 if self._marked and self._under_way.is_over():
                     return True
@@ -61,7 +63,6 @@ class Pop3Removal:
 
     def _mark_proven(self, proof: Proof) -> None:
         source, uids = self._source, proof.proven
-        self._treatment.note_unproven(proof)
         if not uids:
             return
         require_as_it_was(self._under_way)

@@ -1,4 +1,7 @@
-"""When accounts are reconciled without anybody asking: each once a week, not all at once."""
+"""When accounts are reconciled without anybody asking: each once a week, not all at once.
+
+A reconciliation that failed does not count, and is tried again after half a day.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from ..models import AccountHealth, MailAccount, Trial, TrialKind
+from ..models import AccountHealth, MailAccount, Trial, TrialKind, TrialStatus
 from ..models.run import ACTIVE
 from ..models.site_settings import is_on
 from .trials import request_trial
 
 EVERY = timedelta(days=7)
+_AGAIN_AFTER = timedelta(hours=12)
 _HOURS = 7 * 24
 
 
@@ -33,8 +37,9 @@ def request_due() -> list[Trial]:
     if begun >= most:
         return []
     due = _due(watched).exclude(runs__status__in=ACTIVE)
-    # Those that waited longest first, and before them those that never were.
-    ordered = due.order_by(F("reconciled_at").asc(nulls_first=True), "pk")
+    # Those never asked for first, then those that were not for longest: what fails again and again
+    # does not keep others waiting.
+    ordered = due.order_by(F("asked_at").asc(nulls_first=True), "pk")
     requested = [_request(each) for each in ordered[: most - begun]]
     return [each for each in requested if each is not None]
 
@@ -47,9 +52,16 @@ def _watched() -> QuerySet[MailAccount]:
 
 
 def _due(accounts: QuerySet[MailAccount]) -> QuerySet[MailAccount]:
-    kind = Q(trials__kind=TrialKind.RECONCILIATION)
-    asked = accounts.annotate(reconciled_at=Max("trials__requested_at", filter=kind))
-    return asked.filter(Q(reconciled_at=None) | Q(reconciled_at__lt=timezone.now() - EVERY))
+    now = timezone.now()
+    asked = Q(trials__kind=TrialKind.RECONCILIATION)
+    complete = asked & Q(trials__status=TrialStatus.DONE, trials__result__is_complete=True)
+    return accounts.annotate(
+        asked_at=Max("trials__requested_at", filter=asked),
+        reconciled_at=Max("trials__requested_at", filter=complete),
+    ).filter(
+        Q(asked_at=None) | Q(asked_at__lt=now - _AGAIN_AFTER),
+        Q(reconciled_at=None) | Q(reconciled_at__lt=now - EVERY),
+    )
 
 
 def _request(account: MailAccount) -> Trial | None:

@@ -75,7 +75,6 @@ def work_on(
     # In the same query, because most accounts leave all mail on the server and pay nothing for it.
     pending = LedgerEntry.objects.filter(
         mailbox__account=OuterRef("account"),
-        mailbox__is_archived=True,
         presence=Presence.REMOVAL_PENDING,
     )
     runs = FetchRun.objects.filter(pk=run_id, status__in=ACTIVE).select_related("account")
@@ -134,6 +133,7 @@ def _work(
     except TimeIsUp:
         # Queued again by whoever called; the date keeps the schedule from doing so as well.
         _note(run, held, status=RunStatus.QUEUED, queued_at=timezone.now())
+        cross(Crossing.RUN_CONTINUED)
         return Verdict.CONTINUES
     except Unwanted:
         _end(run, account, held, RunStatus.STOPPED)
@@ -181,6 +181,7 @@ def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
             user=run.started_by,
             data={"archived": run.archived, "account": account.name},
         )
+        cross(Crossing.RUN_LOGGED)
 
 
 def _fail(run: FetchRun, account: MailAccount, held: HeldLease, error: MailArchiveError) -> None:

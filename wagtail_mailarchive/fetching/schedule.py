@@ -27,6 +27,8 @@ FETCH = "wagtail_mailarchive.tasks.fetch"
 
 # A run whose task was lost with its worker is queued again after this long.
 _STALE = timedelta(minutes=10)
+# A time that lies further ahead was written by a clock that is wrong.
+_CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def open_run(
@@ -105,9 +107,11 @@ def next_fetch_at(
     health = health_of(account)
     if health.held_code:
         return None
-    due = timezone.now()
-    if latest is not None and latest.finished_at is not None:
-        due = latest.finished_at + interval_of(account, site)
+    due = now = timezone.now()
+    finished_at = latest.finished_at if latest is not None else None
+    # Nobody is to wait for mail until such a time has come.
+    if finished_at is not None and finished_at <= now + _CLOCKS_DIFFER:
+        due = finished_at + interval_of(account, site)
     return max(due, health.hold_until or due)
 
 

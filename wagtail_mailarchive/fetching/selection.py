@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ..crossings import Crossing, cross
 from ..exceptions import AlreadyRead, BeforeDate, MailArchiveError, UnsentDraft
 from ..models import LedgerEntry, MailAccount, Mailbox, Outcome, Presence
 from ..models.account import MailboxChoice, Protocol, Selection
@@ -79,6 +80,7 @@ def select(
     )
     with under_way.fenced():
         _reconsider(rows, [each.reason for each in wanted])
+    cross(Crossing.RECONSIDERED)
     return sum(_apply(under_way, source, rows, each) for each in wanted)
 
 
@@ -109,6 +111,7 @@ def _apply(
     )
     with closing(windows):
         for window in windows:
+            cross(Crossing.LISTED)
             within = rows.filter(uid__gt=last, uid__lte=window[-1])
             number += _decide(within, set(window), reason, lease)
             last = window[-1]
@@ -134,6 +137,7 @@ def _decide(
                 )
             for some in _portions(back):
                 _wait(rows.filter(uid__in=some))
+        cross(Crossing.RECONSIDERED)
     return len(out)
 
 

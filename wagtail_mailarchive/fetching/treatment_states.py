@@ -29,12 +29,12 @@ def left_after_anomaly(run: FetchRun) -> State:
 
 
 def not_proven(run: FetchRun) -> State:
-    """Tell of what stays on the server, because it is not what is kept here."""
+    """Tell of what stays on the server: it is not what is kept here, or nobody knows."""
     told = ngettext(
-        "%(number)d message of %(account)s was left on the server, because what is there is not "
-        "proven to be what was archived.",
-        "%(number)d messages of %(account)s were left on the server, because what is there is not "
-        "proven to be what was archived.",
+        "%(number)d message of %(account)s was left on the server, because it is not proven that "
+        "it could go. The ledger says why.",
+        "%(number)d messages of %(account)s were left on the server, because it is not proven that "
+        "they could go. The ledger says why of each.",
         run.not_proven,
     ) % {"number": run.not_proven, "account": run.account_name}
     return State(Tone.WARNING, told, at=run.finished_at)

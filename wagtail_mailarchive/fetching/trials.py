@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -33,8 +33,9 @@ from ..sources.probe import STEPS, Probe, Step, StepOutcome, probe
 from . import states
 from .credentials import endpoint_of
 from .dry_run import dry_run
+from .findings import nothing_compared
 from .health import release
-from .reconciliation import nothing_compared, reconcile
+from .reconciliation import reconcile
 from .tokens import renew_next_time
 
 if TYPE_CHECKING:
@@ -50,9 +51,13 @@ _MOST_AT_ONCE = 4
 # Trials within these times, by one user and by everybody.
 _MOST_BY_USER, _USERS_TIME = 10, timedelta(minutes=5)
 _MOST_BY_ALL, _EVERYBODYS_TIME = 30, timedelta(minutes=1)
+# No trial takes as long, once it has begun; before that it may wait behind others.
 _LOST_AFTER = timedelta(minutes=15)
+_WAITS_AT_MOST = timedelta(hours=1)
 _KEPT = timedelta(days=7)
 _RECONCILIATIONS_KEPT = timedelta(days=90)
+
+_BEGUN = "begun"  # in the result of one that is under way: ISO time
 
 # What a test is about; one passed with other values says nothing about the account.
 _TESTED = (
@@ -114,7 +119,8 @@ def try_values(
 def run_trial(trial_id: int) -> str:
     """Do what was requested, in the worker; return the trial's status. Once, if called twice."""
     mine = Trial.objects.filter(pk=trial_id, status=TrialStatus.QUEUED)
-    if not mine.update(status=TrialStatus.RUNNING):
+    begun = {_BEGUN: timezone.now().isoformat()}
+    if not mine.update(status=TrialStatus.RUNNING, result=begun):
         return "nothing to do"
     trial = Trial.objects.select_related("account").get(pk=trial_id)
     account = trial.account
@@ -137,7 +143,7 @@ def _do(trial: Trial, account: MailAccount) -> dict[str, Any]:
 
     def note_progress(done: int, whole: int) -> None:
         running = Trial.objects.filter(pk=trial.pk, status=TrialStatus.RUNNING)
-        running.update(result={"compared": done, "whole": whole})
+        running.update(result={**trial.result, "compared": done, "whole": whole})
 
     return reconcile(account, note_progress)
 
@@ -158,9 +164,17 @@ def tidy() -> None:
     tried = Trial.objects.filter(requested_at__lt=now - _KEPT)
     tried.exclude(kind=TrialKind.RECONCILIATION).delete()
     Trial.objects.filter(requested_at__lt=now - _RECONCILIATIONS_KEPT).delete()
-    lost = Trial.objects.filter(requested_at__lt=now - _LOST_AFTER).exclude(status=TrialStatus.DONE)
-    for trial in lost:
-        _finish(trial.pk, _failed(trial.kind, TrialLost()))
+    for trial in Trial.objects.exclude(status=TrialStatus.DONE):
+        if _is_lost(trial, now):
+            _finish(trial.pk, _failed(trial.kind, TrialLost()))
+
+
+def _is_lost(trial: Trial, now: datetime) -> bool:
+    if trial.status == TrialStatus.QUEUED:
+        return trial.requested_at < now - _WAITS_AT_MOST
+    begun = trial.result.get(_BEGUN)
+    since = datetime.fromisoformat(begun) if begun else trial.requested_at
+    return since < now - _LOST_AFTER
 
 
 def failed_test(at: str, error: MailArchiveError) -> dict[str, Any]:

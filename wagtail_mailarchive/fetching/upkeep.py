@@ -20,7 +20,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from ..archive import contents, dkim, problems, verify
+from ..archive import contents, dkim, problems, sampling, verify
 from ..archive.again import retry_entries
 from ..archive.dkim_keys import Remembering
 from ..archive.reprocessing import reprocess
@@ -232,29 +232,40 @@ def _end(run: UpkeepRun, status: UpkeepStatus, error: MailArchiveError | None = 
         values["finished_at"] = timezone.now()
     if error is not None:
         values |= {"error_code": error.code, "error_params": error.params}
-    UpkeepRun.objects.filter(pk=run.pk, status=UpkeepStatus.RUNNING, position=run.position).update(
-        **values
-    )
+    mine = UpkeepRun.objects.filter(pk=run.pk, status=UpkeepStatus.RUNNING, position=run.position)
+    with transaction.atomic():
+        if not mine.update(**values) or run.kind not in CHECKS:
+            return
+        subject = f"check {run.kind}" + (f" {run.folder_id}" if run.folder_id else "")
+        if error is not None:
+            problems.note([problems.Found(subject, run.folder_id, error)])
+        elif status == UpkeepStatus.DONE:
+            problems.settle([subject])
 
 
 # -- what is done ----------------------------------------------------------------------------
 
 
 def _verify(held: _Held) -> None:
-    run = held.run
-    for step in Step:
-        begun, after = divmod(run.position, 1 << _STEP_BITS)
-        if step < begun:
-            continue
-        after = after if step == begun else 0
-        while batch := verify.next_batch(step, run.folder_id, after):
-            after = batch.last
-            _note(held, batch, (step << _STEP_BITS) + after)
+    _check(held, lambda step, after: verify.batches(step, held.run.folder_id, after))
 
 
 def _sample(held: _Held) -> None:
-    for batch in verify.sample(held.run.total):
-        _note(held, batch, held.run.position + 1)
+    run = held.run
+    number = run.total // sampling.KINDS
+    _check(held, lambda step, after: sampling.sample(step, number, run.pk, after))
+
+
+def _check(held: _Held, batches: Callable[[Step, int], Iterator[verify.Batch]]) -> None:
+    begun, after = divmod(held.run.position, 1 << _STEP_BITS)
+    for step in Step:
+        if step < begun:
+            continue
+        for batch in batches(step, after if step == begun else 0):
+            _note(held, batch, (step << _STEP_BITS) + batch.last)
+    with transaction.atomic():
+        held.renew()
+        problems.settle_gone()
 
 
 def _note(held: _Held, batch: verify.Batch, position: int) -> None:
@@ -272,7 +283,7 @@ def _reprocess(held: _Held) -> None:
     # The index of (folder, original) serves the one, the primary key the other.
     name = "pk" if run.folder_id is None else "original_id"
     with ParserProcess() as parser:
-        for position, keys in _portions(held, pages, name):
+        for position, keys in _portions(held, pages, name, _TOGETHER):
             done = reprocess(keys, parser=parser, fence=held.renew)
             with transaction.atomic():
                 held.advance(position, done=len(keys), problems=done.failed)
@@ -281,7 +292,7 @@ def _reprocess(held: _Held) -> None:
 
 def _retry(held: _Held) -> None:
     with ParserProcess() as parser:
-        for position, keys in _portions(held, to_retry(held.run.folder_id), "pk"):
+        for position, keys in _portions(held, to_retry(held.run.folder_id), "pk", _TOGETHER):
             done = retry_entries(keys, parser=parser, fence=held.renew)
             with transaction.atomic():
                 held.advance(position, done=len(keys), problems=done.still)
@@ -317,7 +328,7 @@ def _dkim(held: _Held) -> None:
 
 
 def _portions(
-    held: _Held, rows: QuerySet[Any], name: str, together: int = _TOGETHER
+    held: _Held, rows: QuerySet[Any], name: str, together: int
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield (position after them, keys) of `rows`, in the order of the column `name`."""
     while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -12,7 +12,9 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ..archive import contents, dkim_keys
+from ..archive.sampling import KINDS
 from ..conf import archive_settings
+from ..exceptions import TooManyProblems
 from ..models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -33,6 +35,7 @@ _A_DAY = timedelta(days=1)
 _KEPT = timedelta(days=90)
 # After a run that failed, or that somebody stopped.
 _NOT_AGAIN_FOR = timedelta(hours=1)
+_GOES_ON = ("started_at", "position", "total", "done", "problems", "bytes_read")
 
 
 def open_run(
@@ -41,12 +44,12 @@ def open_run(
     *,
     user: User | None = None,
     is_complete: bool = False,
-    total: int = 0,
+    number: int = 0,
 ) -> tuple[UpkeepRun, bool]:
     """Return the active run of that kind and folder, or a new queued one, and whether it is new.
 
     Args:
-        total: of a sample, how many originals.
+        number: of a sample, how many of each kind.
     """
     active = UpkeepRun.objects.filter(kind=kind, folder=folder, status__in=UNDER_WAY)
     found = active.first()
@@ -55,12 +58,32 @@ def open_run(
     try:
         with transaction.atomic():
             run = UpkeepRun.objects.create(
-                kind=kind, folder=folder, requested_by=user, is_complete=is_complete, total=total
+                kind=kind,
+                folder=folder,
+                requested_by=user,
+                is_complete=is_complete,
+                **(_left_of_failed(folder) if kind == UpkeepKind.VERIFY else {}),
+                **({"total": number * KINDS} if kind == UpkeepKind.SAMPLE else {}),
             )
     except IntegrityError:
         # Somebody else was first; a constraint allows one.
         return active.get(), False
     return run, True
+
+
+def _left_of_failed(folder: EmailFolderPage | None) -> dict[str, Any]:
+    """Return where a new check begins: where the last one has just failed, if it did.
+
+    Hours of work are not lost because a store did not answer for a moment. One that ended at too
+    many problems begins anew, because they are to be looked at again.
+    """
+    last = UpkeepRun.objects.filter(kind=UpkeepKind.VERIFY, folder=folder).order_by("-pk").first()
+    if last is None or last.status != UpkeepStatus.FAILED or last.finished_at is None:
+        return {}
+    is_recent = last.finished_at > timezone.now() - _A_DAY
+    if not is_recent or last.error_code == TooManyProblems.__name__:
+        return {}
+    return {name: getattr(last, name) for name in _GOES_ON}
 
 
 def request(
@@ -161,7 +184,7 @@ def _request_sample() -> None:
     samples = UpkeepRun.objects.filter(kind=UpkeepKind.SAMPLE)
     if samples.filter(queued_at__gt=since).exists() or not Original.objects.exists():
         return
-    run, is_new = open_run(UpkeepKind.SAMPLE, None, total=number)
+    run, is_new = open_run(UpkeepKind.SAMPLE, None, number=number)
     if not is_new:
         return
     # Another worker may have requested one between the question and the answer, and even ended it.

@@ -7,8 +7,8 @@ it comes after all others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db.models import BigIntegerField, F, QuerySet
 from django.utils import timezone
@@ -31,13 +31,14 @@ class Waiting:
     Attributes:
         uids: in the order to ask for them.
         alone: those of them to ask for one by one.
-        failed: those of them at which the server failed in an earlier run, asked for alone.
+        failed: those of them at which the server failed in an earlier run, asked for alone, each
+            with the code of the error.
         wanted: those of them to be read although they are larger than the limit.
     """
 
     uids: Sequence[int]
     alone: Collection[int]
-    failed: Set[int] = frozenset()
+    failed: Mapping[int, str] = field(default_factory=dict)
     wanted: Collection[int] = frozenset()
 
 
@@ -62,13 +63,14 @@ def waiting(
         .order_by("is_wanted", F("failed_in").asc(nulls_first=True), "uid")
         .values_list("uid", "reason_code", "failed_in", "is_wanted")[:most]
     )
-    uids, alone, failed, wanted = [], set(), set(), set()
+    uids, alone, wanted = [], set(), set()
+    failed: dict[int, str] = {}
     for uid, reason, failed_in, is_wanted in rows.iterator(chunk_size=5_000):
         uids.append(uid)
         if reason:
             alone.add(uid)
         if failed_in is not None:
-            failed.add(uid)
+            failed[uid] = reason
         if is_wanted:
             wanted.add(uid)
     return Waiting(uids, alone, failed, wanted)

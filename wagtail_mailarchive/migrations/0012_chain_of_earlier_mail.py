@@ -4,7 +4,6 @@ What these entries say of the time before this migration is only what the databa
 """
 
 from django.db import migrations
-from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from wagtail_mailarchive.archive.chain import BEGINNING, digest_of
@@ -23,7 +22,7 @@ def append_entries_of(apps, folder_id):
     last = chain.filter(folder_id=folder_id).order_by("-number").first()
     number, digest = (last.number, last.digest) if last else (0, BEGINNING)
     entries = []
-    for sha256, mailbox, moment in arrivals(apps, folder_id):
+    for sha256, mailbox, moment, _ in arrivals(apps, folder_id):
         number += 1
         digest = digest_of(digest, number, sha256, moment, mailbox)
         entries.append(
@@ -43,22 +42,24 @@ def append_entries_of(apps, folder_id):
 
 
 def arrivals(apps, folder_id):
-    """Yield what came into a folder: (SHA-256, name of the mailbox, when)."""
+    """Yield what came into a folder: (SHA-256, name of the mailbox, when, key of the entry)."""
     ledger = apps.get_model("wagtail_mailarchive", "LedgerEntry").objects
     chained = apps.get_model("wagtail_mailarchive", "ChainEntry").objects.filter(
         folder_id=folder_id
     )
-    # A mailbox may serve another folder by now; a page says where it came to be.
-    came = Q(outcome="archived", message__folder_id=folder_id) | Q(
+    # A mailbox may serve another folder by now; a page says where it came to be. Two questions,
+    # because no index serves both at once.
+    archived = ledger.filter(outcome="archived", message__folder_id=folder_id)
+    quarantined = ledger.filter(
         outcome="quarantined", mailbox__folder_id=folder_id, original__isnull=False
     )
-    rows = (
-        ledger.filter(came)
-        .exclude(original__sha256__in=chained.values("sha256"))
+    new, kept = (
+        came.exclude(original__sha256__in=chained.values("sha256"))
         .annotate(moment=Coalesce("decided_at", "seen_at"))
-        .order_by("moment", "pk")
-        .values_list("original__sha256", "mailbox__name", "moment")
+        .values_list("original__sha256", "mailbox__name", "moment", "pk")
+        for came in (archived, quarantined)
     )
+    rows = new.union(kept, all=True).order_by("moment", "pk")
     return rows.iterator(chunk_size=TOGETHER)
 
 

@@ -35,6 +35,7 @@ _FORMS = (
     # 1994-10-07T16:15:05-07:00
     re.compile(r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})[T\s]\s{0,9}" + _TIME + _ZONE),
 )  # fmt: skip
+_WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s{1,9}", re.IGNORECASE)
 _COMMENT = re.compile(r"\([^()]*\)")
 _LONGEST = 200  # a date is short; what is behind it does not matter
 
@@ -57,6 +58,14 @@ def read_date(value: bytes) -> tuple[int | None, int | None]:
         if match := form.search(text):
             return _seconds(match)
     return None, None
+
+
+def is_date(text: str) -> bool:
+    """Whether `text` is a date with its time, as `read_date` reads it, and nothing else."""
+    text = _COMMENT.sub(" ", text).strip() if len(text) <= _LONGEST else ""
+    weekday = _WEEKDAY.match(text)
+    bare = text[weekday.end() :] if weekday else text
+    return any(form.fullmatch(bare) for form in _FORMS)
 
 
 def _seconds(match: re.Match[str]) -> tuple[int | None, int | None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .run import sentence
@@ -42,7 +43,7 @@ class UpkeepRun(models.Model):
             of the step that it belongs to; see `fetching.upkeep`. Whoever commits moves it on,
             so that of two workers one stops.
         total, done: what is looked at: originals, entries of the chain, messages. Of a sample,
-            `total` is how many originals were asked for.
+            `total` is how many were asked for, a third of each kind.
         problems: those of `done` that are not as they should be.
         bytes_read: bytes of originals that a check has read back.
         worked_at: when a worker last committed; the run of one that died goes on elsewhere.
@@ -109,9 +110,11 @@ class IntegrityProblem(models.Model):
     """Something that is not as it was archived. It stands until a later check finds it well.
 
     Attributes:
-        folder: null for an original that no folder holds.
+        folder: one that holds an original; null for one that no folder holds, and for a check of
+            everything.
         subject: what it is about: "original <sha256>", "chain <folder's key>/<number>",
-            "message <page's key>", "arrival <folder's key>/<sha256>".
+            "message <page's key>", "arrival <folder's key>/<sha256>". Or a check that could not be
+            done: "check <kind>", and the folder's key if it was of one.
         code, params: an error of `exceptions`.
         told_at: when those who have to know were told.
     """
@@ -136,4 +139,7 @@ class IntegrityProblem(models.Model):
     @property
     def sentence(self) -> str:
         """What is wrong and what to do, in the active language."""
-        return sentence(self.code, self.params)
+        told = sentence(self.code, self.params)
+        if self.subject.startswith("check "):
+            return gettext("A check could not be done. %(reason)s") % {"reason": told}
+        return told

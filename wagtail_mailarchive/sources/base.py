@@ -209,13 +209,11 @@ class RemoteUidl:
         uidl: what identifies the message in later sessions too, at most 200 printable ASCII
             characters, unlike all others of this listing; "" if nothing does.
         size: bytes, as the server claims.
-        is_named: whether the server itself tells it from all others.
     """
 
     number: int
     uidl: str
     size: int
-    is_named: bool = True
 
 
 class Source(Protocol):

@@ -120,6 +120,11 @@ class ImapSource(Session):
         """What the server offers of what matters to an archive, e.g. "UIDPLUS", sorted."""
         return sorted(_MATTER.intersection(self._connected.protocol.capabilities))
 
+    @property
+    def is_gmail(self) -> bool:
+        """Whether a mailbox is a label, so that deleting there only takes the label away."""
+        return "X-GM-EXT-1" in self.capabilities
+
     @own_errors_only
     def list_mailboxes(self) -> list[RemoteMailbox]:
         """Return every mailbox that can be opened, in the server's order."""
@@ -187,8 +192,7 @@ class ImapSource(Session):
             criteria += ("SINCE", f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}")
         if selection.without_drafts:
             # Gmail gives its drafts no flag.
-            is_gmail = "X-GM-EXT-1" in self.capabilities
-            criteria += ("X-GM-RAW", '"-in:drafts"') if is_gmail else ("UNDRAFT",)
+            criteria += ("X-GM-RAW", '"-in:drafts"') if self.is_gmail else ("UNDRAFT",)
         return self._listed(criteria)
 
     def _listed(self, criteria: tuple[str, ...]) -> Iterator[list[int]]:

@@ -19,6 +19,7 @@ from wagtail_mailarchive.exceptions import (
     MailboxReadOnly,
     NoMove,
     NoUidPlus,
+    SourceError,
 )
 
 from .base import MailboxState
@@ -27,6 +28,9 @@ from .session import own_errors_only
 from .uid_sets import count, members, uid_sets
 
 _CHANGED = 1_000  # UIDs per command; callers name fewer
+# A mailbox that is full, or has as much as it may have (RFC 5530). In answer to a command that
+# only reads they mean that the server wants to be left alone.
+_OF_THE_MAILBOX = {b"OVERQUOTA", b"LIMIT"}
 
 
 class ChangingImapSource(ImapSource):
@@ -51,11 +55,6 @@ class ChangingImapSource(ImapSource):
     def can_move(self) -> bool:
         """Whether single messages can be moved, in one command or by a copy."""
         return self.has_move or self.can_delete
-
-    @property
-    def is_gmail(self) -> bool:
-        """Whether a mailbox is a label, so that deleting there only takes the label away."""
-        return "X-GM-EXT-1" in self.capabilities
 
     @own_errors_only
     def open_for_changes(self, name: str) -> MailboxState:
@@ -141,8 +140,7 @@ class ChangingImapSource(ImapSource):
             with self._changing():
                 status, _ = protocol.create(written(name))
                 if status != "OK" and "ALREADYEXISTS" not in protocol.untagged_responses:
-                    refused = MailboxNotCreated(host=self.endpoint.host, mailbox=name)
-                    raise self._busy() or refused from None
+                    raise self._not_done(MailboxNotCreated, name) from None
                 # Many programs list only what is subscribed; where that fails, the mail is there.
                 protocol.subscribe(written(name))
 
@@ -159,7 +157,13 @@ class ChangingImapSource(ImapSource):
         mailbox = self._opened.name
         status, _ = self._connected.protocol.uid(command, *arguments)
         if status != "OK":
-            raise self._busy() or ChangeRefused(host=self.endpoint.host, mailbox=mailbox)
+            raise self._not_done(ChangeRefused, mailbox)
+
+    def _not_done(self, refused: type[ChangeRefused], mailbox: str) -> SourceError:
+        """Return what an answer of NO to a change means."""
+        is_of_mailbox = self._connected.protocol.refusal_code in _OF_THE_MAILBOX
+        busy = None if is_of_mailbox else self._busy()
+        return busy or refused(host=self.endpoint.host, mailbox=mailbox)
 
     def _copied(self, most: int) -> set[int]:
         """Return what COPYUID confirms of the last command (RFC 4315 section 3)."""

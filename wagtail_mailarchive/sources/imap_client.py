@@ -28,7 +28,7 @@ from .arguments import checked
 from .base import Login
 from .channel import Channel
 from .fetch_answers import Answer, answers
-from .hints import SHORTEST, seconds_to_wait
+from .hints import SHORTEST, response_code, seconds_to_wait
 from .xoauth2 import initial_response
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ class BoundedIMAP4(imaplib.IMAP4):
         if status != "OK":
             self._refusal = words
         return status, words
+
+    @property
+    def refusal_code(self) -> bytes:
+        """The code in brackets of the last refusal, in upper case; b"" if it had none."""
+        [words] = self._refusal[:1] or [b""]
+        return response_code(words) if isinstance(words, bytes) else b""
 
     def busy_for(self) -> int | None:
         """Return how many seconds the last refusal asks us to wait, None if it does not."""

@@ -160,11 +160,7 @@ class Pop3Source(Session):
         shared = {uidl for uidl, times in Counter(given.values()).items() if times > 1}
         nameless = [n for n in sorted(self._sizes) if given.get(n, "") in shared | {""}]
         given.update(self._made_up(nameless))
-        unnamed = set(nameless)
-        return [
-            RemoteUidl(n, given.get(n, ""), self._sizes[n], is_named=n not in unnamed)
-            for n in sorted(self._sizes)
-        ]
+        return [RemoteUidl(n, given.get(n, ""), self._sizes[n]) for n in sorted(self._sizes)]
 
     def _uidls(self) -> dict[int, str]:
         """Return the server's own, those that can be kept as they are and the others hashed."""

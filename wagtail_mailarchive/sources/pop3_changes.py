@@ -18,6 +18,11 @@ from .session import own_errors_only
 class ChangingPop3Source(Pop3Source):
     """A `Pop3Source` that can also delete."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection has not ended yet."""
+        return self._client is not None
+
     @own_errors_only
     def delete(self, uids: Sequence[int]) -> None:
         """Mark those of `uids` that are assigned; `quit` removes them.

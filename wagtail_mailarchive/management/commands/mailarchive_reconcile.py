@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from wagtail_mailarchive.fetching.reconciliation import DIFFERENCES, Finding
+from wagtail_mailarchive.fetching.findings import DIFFERENCES, Finding
 from wagtail_mailarchive.fetching.trials import run_trial
 from wagtail_mailarchive.models import MailAccount, Trial, TrialKind
 from wagtail_mailarchive.models.run import sentence

@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
 from ...archive import chain
+from ...archive.problems import concerning
 from ...fetching.upkeep_requests import open_run
-from ...models import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
+from ...models import EmailFolderPage, IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
 from ..upkeep import folder_of, work_to_the_end
 
 
@@ -47,7 +48,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         folder = folder_of(options["folder"])
         if options["head"]:
-            for head in chain.heads(folder.pk if folder else None):
+            folders = EmailFolderPage.objects.filter(pk=folder.pk) if folder else None
+            for head in chain.heads(folders):
                 self.stdout.write(json.dumps(head.as_dict()))
             return
         if options["chain"]:
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         elif folder is not None or options["sample"] < 1:
             raise CommandError("A sample is of one message or more, of all folders.")
         else:
-            run, _ = open_run(UpkeepKind.SAMPLE, None, total=options["sample"])
+            run, _ = open_run(UpkeepKind.SAMPLE, None, number=options["sample"])
         begun, read_before = time.monotonic(), run.bytes_read
         work_to_the_end(run, self.stderr.write)
         self._report(run)
@@ -85,7 +87,4 @@ class Command(BaseCommand):
     def _problems(self, run: UpkeepRun) -> QuerySet[IntegrityProblem]:
         """Return the problems that stand, those found earlier too."""
         problems = IntegrityProblem.objects.order_by("pk")
-        # An original that several folders hold is noted with one of them.
-        if run.folder_id is None or run.problems:
-            return problems
-        return problems.filter(folder=run.folder_id)
+        return problems if run.folder is None else concerning(problems, [run.folder])
