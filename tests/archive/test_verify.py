@@ -28,7 +28,6 @@ from wagtail_mailarchive.models import (
     IntegrityProblem,
     LedgerEntry,
     Mailbox,
-    MessageReference,
     MessageText,
     Original,
     OriginalChunk,
@@ -170,7 +169,7 @@ def test_what_does_not_fit_the_original_is_found(folder: EmailFolderPage) -> Non
 def test_a_page_taken_out_with_all_its_rows_is_found(folder: EmailFolderPage) -> None:
     pages = factories.archive(folder, *(factories.raw() for _ in range(3)))
     gone = pages[1]
-    for model in (LedgerEntry, MessageText, MessageReference):
+    for model in (LedgerEntry, MessageText):
         model.objects.filter(message=gone.pk).delete()
     delete_messages([gone.pk], folder.title)
     for scope in (None, folder.pk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import pytest
@@ -32,7 +33,7 @@ def text_of(html: str) -> str:
     return body.text(deep=True) if body else ""
 
 
-def folds(html: str, engine: Engine) -> list[tuple[Mark, str]]:
+def folds(html: str, engine: Engine) -> Sequence[tuple[Mark | None, str]]:
     """Return what begins each fold, and the text in it."""
     found = []
     for piece in shown(html, engine).split(f"{TOKEN}-")[1:]:

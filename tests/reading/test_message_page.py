@@ -97,7 +97,7 @@ def test_sorting_by_another_time_is_explained(
 ) -> None:
     page = message(factories.raw(Date=date), received_at=received)
     assert sentence in shown(page)
-    assert "(not from its Date)" in Client().get(page.folder.url + "?view=messages").content.decode()
+    assert "(not from its Date)" in Client().get(page.folder.url + "?view=date").content.decode()
 
 
 def test_text_is_shown_with_links() -> None:
