@@ -15,7 +15,9 @@ from django.urls import reverse
 from tests import factories
 from wagtail_mailarchive.admin import integrity
 from wagtail_mailarchive.archive import chain
+from wagtail_mailarchive.archive.dkim_keys import Remembering
 from wagtail_mailarchive.exceptions import OriginalDamaged, ParserFailed
+from wagtail_mailarchive.fetching import upkeep, upkeep_requests
 from wagtail_mailarchive.fetching.upkeep import work_on
 from wagtail_mailarchive.models import (
     EmailFolderPage,
@@ -170,7 +172,7 @@ def test_reading_all_again_is_not_taken_for_reading_some_again(
     client = browser_of(manager)
     client.post(start(folder), {"kind": "reprocess"})
     response = client.post(start(folder), {"kind": "reprocess", "complete": "1"}, follow=True)
-    assert "Mail of an older version is being read again." in response.content.decode()
+    assert "This is under way for some of it already." in response.content.decode()
     assert not UpkeepRun.objects.get().is_complete
 
 
@@ -318,3 +320,45 @@ def test_attachments_are_counted_and_read_from_the_page_of_the_whole_site(
     assert browser_of(manager).post(start(folder), {"kind": "contents"}).status_code == 404
     assert browser_of(manager).post(start(), {"kind": "contents"}).status_code == 403
     assert UpkeepRun.objects.filter(kind=UpkeepKind.CONTENTS).count() == 1
+
+
+def test_signatures_are_checked_from_the_page_of_the_whole_site_where_look_ups_are_allowed(
+    folder: EmailFolderPage, manager: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "Remembering", lambda: Remembering(lambda name: None))
+    header = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=s1; h=from; bh=YQ==; b=YQ=="
+    factories.archive(folder, factories.raw(), factories.raw(DKIM_Signature=header))
+    admin = browser_of(factories.superuser())
+    asked = {"kind": "dkim", "complete": "1"}
+    assert "DKIM" not in admin.get(page()).content.decode()
+    assert admin.post(start(), asked).status_code == 404
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "DKIM_LOOKUPS": True}
+    assert "No signature was looked at yet." in admin.get(page()).content.decode()
+    admin.post(start(), asked)
+    run = UpkeepRun.objects.get(kind=UpkeepKind.DKIM)
+    assert "Queued; begins in a moment." in admin.get(page()).content.decode()
+    work_on(run.pk)
+    shown = admin.get(page()).content.decode()
+    assert "1 signature was looked at:" in shown
+    assert "cannot be checked, because its key is not published: 1" in shown
+    assert "Done: 2 messages looked at." in shown
+    # Signatures are those of originals, which folders share.
+    assert "DKIM" not in browser_of(manager).get(page(folder)).content.decode()
+    assert browser_of(manager).post(start(folder), asked).status_code == 404
+    assert browser_of(manager).post(start(), asked).status_code == 403
+    # What somebody asked for stays on the page when new mail is looked at by itself.
+    factories.archive(folder, factories.raw())
+    upkeep_requests.request_dkim()
+    assert UpkeepRun.objects.filter(pk=run.pk).exists()
+
+
+def test_a_check_of_all_signatures_is_not_taken_for_one_of_new_mail(
+    folder: EmailFolderPage, settings: Any
+) -> None:
+    settings.WAGTAIL_MAILARCHIVE = {**settings.WAGTAIL_MAILARCHIVE, "DKIM_LOOKUPS": True}
+    factories.archive(folder, factories.raw())
+    upkeep_requests.request_dkim()
+    admin = browser_of(factories.superuser())
+    response = admin.post(start(), {"kind": "dkim", "complete": "1"}, follow=True)
+    assert "This is under way for some of it already." in response.content.decode()
+    assert UpkeepRun.objects.filter(kind=UpkeepKind.DKIM).count() == 1

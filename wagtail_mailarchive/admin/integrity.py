@@ -24,16 +24,13 @@ from django.views.generic import TemplateView
 from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
-from ..archive import chain, contents
+from ..archive import chain
 from ..archive.problems import concerning
 from ..fetching import upkeep_requests
-from ..fetching.upkeep import to_reprocess, to_retry
 from ..fetching.upkeep_progress import name_of, progress
 from ..models import (
     ChainEntry,
-    ContentState,
     EmailFolderPage,
-    EmailMessagePage,
     IntegrityProblem,
     UpkeepKind,
     UpkeepRun,
@@ -41,6 +38,7 @@ from ..models import (
 from ..models.permissions import folders_managed_by, may_manage_any
 from ..models.upkeep import UNDER_WAY
 from .policies import asked_number, may_keep_up, refused
+from .upkeep_numbers import contents_read, signatures_checked, to_read_again
 from .upkeep_region import UpkeepRegion, told_of
 
 RUNS_SHOWN = 10
@@ -49,7 +47,7 @@ PROBLEMS_SHOWN = 100
 FOLDERS_SHOWN = 200
 # What somebody may ask for; samples are the schedule's.
 ASKED_FOR = (UpkeepKind.VERIFY, UpkeepKind.REPROCESS, UpkeepKind.RETRY)
-# Contents are shared by folders, so they are read for all of them or not at all.
+# Contents and signatures are shared by folders: they are read for all of them or not at all.
 ASKED_FOR_ALL = (*ASKED_FOR, UpkeepKind.CONTENTS)
 
 
@@ -69,6 +67,13 @@ def shown_to(user: Any, problems: QuerySet[IntegrityProblem]) -> list[IntegrityP
         if problem.folder_id not in theirs:
             problem.folder = None
     return shown
+
+
+def asked_for(folder: EmailFolderPage | None) -> tuple[UpkeepKind, ...]:
+    """Return what may be asked for on the page about `folder`, or about the whole site."""
+    if folder is not None:
+        return ASKED_FOR
+    return (*ASKED_FOR_ALL, UpkeepKind.DKIM) if upkeep_requests.may_look_up() else ASKED_FOR_ALL
 
 
 def address_of(folder: EmailFolderPage | None) -> str:
@@ -135,9 +140,11 @@ class IntegrityView(WagtailAdminTemplateMixin, TemplateView):
             media=(region or UpkeepRegion([], "")).media,
         )
         if context["may_start"]:
-            context.update(_numbers(folder))
+            context.update(to_read_again(folder))
             if folder is None:
-                context.update(_contents())
+                context.update(contents_read())
+            if UpkeepKind.DKIM in asked_for(folder):
+                context.update(signatures_checked())
         return context
 
 
@@ -148,13 +155,13 @@ def start_upkeep(request: HttpRequest, folder_id: int | None = None) -> HttpResp
     if not may_keep_up(request.user, folder):
         return refused(request)
     asked = request.POST.get("kind", "")
-    if asked not in (ASKED_FOR if folder else ASKED_FOR_ALL):
+    if asked not in asked_for(folder):
         raise Http404
     user = request.user if request.user.is_authenticated else None
     is_complete = request.POST.get("complete") == "1"
     run = upkeep_requests.request(UpkeepKind(asked), folder, user=user, is_complete=is_complete)
     if is_complete and not run.is_complete:
-        told = _("Mail of an older version is being read again. Stop that first, or wait for it.")
+        told = _("This is under way for some of it already. Stop that first, or wait for it.")
         messages.error(request, told)
     else:
         messages.success(request, _("Requested; a worker begins in a moment."))
@@ -235,34 +242,6 @@ def _runs(user: Any, folder: EmailFolderPage | None) -> QuerySet[UpkeepRun]:
     if user.is_superuser:
         return runs
     return runs.filter(folder__in=folders_managed_by(user))
-
-
-def _numbers(folder: EmailFolderPage | None) -> dict[str, int]:
-    """Return how much there is to read again."""
-    key = folder.pk if folder else None
-    pages: QuerySet[EmailMessagePage] = to_reprocess(key, is_complete=True)
-    return {
-        "messages_to_read": pages.count(),
-        "older": to_reprocess(key, is_complete=False).count(),
-        "quarantined": to_retry(key).count(),
-    }
-
-
-def _contents() -> dict[str, Any]:
-    """Return how many attachments were read, are still to be read, or cannot be, and why."""
-    numbers = contents.numbers()
-    read = numbers.pop(ContentState.READ, 0)
-    return {
-        "contents": read + sum(numbers.values()),
-        "contents_read": read,
-        "contents_to_read": contents.to_read().count(),
-        "contents_not_read": [
-            (state.label, numbers[state])
-            for state in ContentState
-            if state != ContentState.WAITING and state in numbers
-        ],
-        "lacks_pdf": ContentState.LACKING in numbers,
-    }
 
 
 def _row(run: UpkeepRun) -> dict[str, Any]:

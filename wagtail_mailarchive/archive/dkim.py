@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from ..exceptions import MessageError, OriginalDamaged
@@ -81,6 +81,12 @@ def check(
                 # The checks of integrity tell of it.
                 found[message.original_id] = []
     return [each for some in found.values() for each in some]
+
+
+def numbers() -> dict[DkimVerdict, int]:
+    """Return how many signatures there are of each verdict."""
+    counted = DkimSignature.objects.order_by().values_list("verdict").annotate(Count("pk"))
+    return {DkimVerdict(verdict): number for verdict, number in counted}
 
 
 def write(found: Sequence[Checked]) -> None:

@@ -143,15 +143,20 @@ def request_contents() -> None:
         enqueue(run)
 
 
+def may_look_up() -> bool:
+    """Whether keys of DKIM signatures may, and can, be looked up in the DNS."""
+    return archive_settings().DKIM_LOOKUPS and dkim_keys.is_available()
+
+
 def request_dkim() -> None:
     """Have the worker check the signatures of mail that came since it last did so."""
-    if not (archive_settings().DKIM_LOOKUPS and dkim_keys.is_available() and is_on()):
+    if not (may_look_up() and is_on()):
         return
-    by_itself = UpkeepRun.objects.filter(kind=UpkeepKind.DKIM)
-    ended = by_itself.filter(status__in=[UpkeepStatus.FAILED, UpkeepStatus.STOPPED])
+    runs = UpkeepRun.objects.filter(kind=UpkeepKind.DKIM)
+    ended = runs.filter(status__in=[UpkeepStatus.FAILED, UpkeepStatus.STOPPED])
     if ended.filter(finished_at__gt=timezone.now() - _NOT_AGAIN_FOR).exists():
         return
-    last = by_itself.order_by("-position").first()
+    last = runs.order_by("-position").first()
     looked_at = last.position if last else 0
     if not EmailMessagePage.objects.filter(pk__gt=looked_at).exists():
         return
@@ -159,7 +164,7 @@ def request_dkim() -> None:
     if is_new:
         UpkeepRun.objects.filter(pk=run.pk).update(position=looked_at)
         # There is one after each fetch; the last of them is enough to see that it works.
-        by_itself.filter(status=UpkeepStatus.DONE).delete()
+        runs.filter(status=UpkeepStatus.DONE, requested_by=None).delete()
         enqueue(run)
 
 
