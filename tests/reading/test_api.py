@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
-from django.urls import include, path
+from django.urls import include, path, resolve
 from wagtail import urls as wagtail_urls
 from wagtail.api.v2.router import WagtailAPIRouter
 from wagtail.api.v2.views import PagesAPIViewSet
@@ -164,3 +165,12 @@ def test_queries_do_not_grow_with_the_list(
             get(client, address, folder=folder.pk)
         counts.append(len(captured))
     assert counts[0] >= counts[1]
+
+
+def test_the_example_site_has_what_the_documentation_says() -> None:
+    root = Path(__file__).parents[2]
+    shown = (root / "docs" / "how-to" / "api.md").read_text()
+    _, kept = (root / "example_project" / "api.py").read_text().split('"""\n\n', 1)
+    assert f"# api.py of the site\n{kept}```" in shown
+    for address, endpoint in ((MESSAGES, MailMessagesAPIViewSet), (THREADS, MailThreadsAPIViewSet)):
+        assert resolve(address, "example_project.urls").func.cls is endpoint
