@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import resolve
 from wagtail.views import serve
 
@@ -63,6 +63,14 @@ def test_messages_that_share_a_message_id_are_listed(folder: EmailFolderPage) ->
 def test_what_is_not_there_is_not_found(folder: EmailFolderPage, route: str) -> None:
     factories.archive(folder, factories.raw())
     assert Client().get(folder.url + route).status_code == 404
+
+
+def test_a_site_without_our_pattern_has_the_plain_address_alone(folder: EmailFolderPage) -> None:
+    (page,) = factories.archive(folder, factories.raw(Message_ID="<a.b@example.org>"))
+    with override_settings(ROOT_URLCONF="tests.reading.test_api"):
+        response = Client().get(f"{folder.url}mid/", {"id": "a.b@example.org"})
+        assert (response.status_code, response.headers["Location"]) == (302, page.url)
+        assert Client().get(f"{folder.url}mid/a.b@example.org/").status_code == 404
 
 
 def test_mail_of_other_folders_is_not_found(folder: EmailFolderPage) -> None:
