@@ -141,6 +141,8 @@ WAGTAIL_MAILARCHIVE = {
     # The demo's mail server is on this machine; elsewhere only public addresses are reached.
     "ALLOWED_MAIL_HOSTS": ["localhost", "127.0.0.0/8", "::1"],
     "ALLOWED_MAIL_PORTS": [143, 993, 110, 995, MAIL_PORT],
+    # The mail server that the demo's mail came by.
+    "TRUSTED_AUTHSERV_IDS": ["mx.tidemark.example"],
 }
 
 WAGTAIL_SITE_NAME = "Tidemark intranet"

@@ -28,6 +28,7 @@ from PIL import Image
 from example_project import demo_mail, mail_server
 from example_project.demo_mail import ACCOUNTS, DemoMessage, seeding, threads
 from example_project.demo_mail.later import arrival
+from wagtail_mailarchive.mime import tnef
 
 END = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 PROJECT = Path(__file__).parent.parent
@@ -267,6 +268,26 @@ def test_an_invitation_asks_and_is_updated(mail: list[DemoMessage]) -> None:
         assert calendar.get_param("method") == "REQUEST"
         assert "METHOD:REQUEST" in calendar.get_content()
         assert f"SEQUENCE:{sequence}" in calendar.get_content()
+
+
+def test_outlooks_wrapping_holds_files(mail: list[DemoMessage]) -> None:
+    message = parsed(find(mail, b"application/ms-tnef"))
+    (sheet,) = message.iter_attachments()
+    assert sheet.get_filename() == "winmail.dat"
+    content = sheet.get_content()
+    plan, chart = tnef.files(content)
+    assert (plan.filename, chart.filename) == ("stand-b14.pdf", "hall-3.png")
+    assert content[plan.start :].startswith(b"%PDF-1.4")
+
+
+def test_the_server_reports_on_mail_from_outside_alone(mail: list[DemoMessage]) -> None:
+    reported = [parsed(each)["Authentication-Results"] for each in mail]
+    told = [each for each in reported if each]
+    assert 20 <= len(told) <= len(mail) // 2
+    assert {each.split(";")[0] for each in told} == {"mx.tidemark.example"}
+    assert sum("dmarc=fail" in each for each in told) == 1
+    inside = find(mail, b"Subject: Release 4.2: what goes in")
+    assert b"Authentication-Results" not in inside.raw
 
 
 def test_a_forwarded_message_is_whole(mail: list[DemoMessage]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -141,6 +142,23 @@ def docx(*paragraphs: str) -> bytes:
                 zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), '<?xml version="1.0"?>' + xml
             )
     return buffer.getvalue()
+
+
+def winmail(*files: tuple[str, bytes]) -> bytes:
+    """A winmail.dat as Outlook makes it of attachments ([MS-OXTNEF]): names are cp1252."""
+
+    def attribute(name: int, data: bytes, level: int = 2) -> bytes:
+        head = struct.pack("<BHHI", level, name, 6, len(data))
+        return head + data + struct.pack("<H", sum(data) & 0xFFFF)
+
+    written = [b"\x78\x9f\x3e\x22\x01\x00"]
+    written.append(attribute(0x9006, struct.pack("<I", 0x10000), level=1))  # version
+    written.append(attribute(0x9007, struct.pack("<II", 1252, 0), level=1))  # code page
+    for name, data in files:
+        written.append(attribute(0x9002, bytes(14)))  # begins an attachment
+        written.append(attribute(0x8010, name.encode("cp1252") + b"\0"))
+        written.append(attribute(0x800F, data))
+    return b"".join(written)
 
 
 TYPES = {

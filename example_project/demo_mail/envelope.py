@@ -16,6 +16,9 @@ ADDRESSES = {account.name: account.address for account in ACCOUNTS}
 LIST = Person("Engineering", ADDRESSES["engineering"], 60)
 EVENTS = Person("Tidemark Events", ADDRESSES["events"], 60)
 
+# Hosts whose mail only looks as if it came from there.
+FORGED = ("harbour-pentest.example",)
+
 LIST_HEADERS: tuple[wire.Header, ...] = (
     ("List-Id", f"Tidemark Engineering <engineering.lists.{DOMAIN}>"),
     ("List-Post", f"<mailto:{LIST.address}>"),
@@ -52,7 +55,8 @@ class Envelope:
         """Return the headers in the order that mail programs write them."""
         found: list[wire.Header] = []
         if self.folder != "Sent":
-            found += [("Return-Path", f"<{self.author.address}>"), self._received()]
+            found += [("Return-Path", f"<{self.author.address}>"), *self._results()]
+            found.append(self._received())
         found.append(("Date", format_datetime(self.sent)))
         found.append(("From", display(self.author)))
         found.append(("To", ", ".join(map(display, self.to or self._everyone()))))
@@ -80,6 +84,20 @@ class Envelope:
 
     def _everyone(self) -> tuple[Person, ...]:
         return (LIST,) if self.account == "engineering" else (EVENTS,)
+
+    def _results(self) -> list[wire.Header]:
+        """What our server found out about mail from outside (RFC 8601)."""
+        host = self.author.address.rsplit("@", 1)[1]
+        if host == DOMAIN or host.endswith(f".{DOMAIN}"):
+            return []
+        dkim, spf, dmarc = ("none", "softfail", "fail") if host in FORGED else ("pass",) * 3
+        return [
+            (
+                "Authentication-Results",
+                f"mx.{DOMAIN}; dkim={dkim} header.d={host}; spf={spf} smtp.mailfrom={host};"
+                f" dmarc={dmarc} header.from={host}",
+            )
+        ]
 
     def _received(self) -> wire.Header:
         host = self.author.address.rsplit("@", 1)[1]

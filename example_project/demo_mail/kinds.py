@@ -1,4 +1,4 @@
-"""Mail that is well-formed and more than text: bounce, invitation, forward, long names, a trap."""
+"""Mail that is well-formed and more than text: bounce, invitation, forward, winmail.dat, a trap."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def messages(end: datetime) -> Iterator[DemoMessage]:
     yield from invitation(end)
     yield forwarded(end)
     yield long_names(end)
+    yield outlook(end)
     yield hostile(end)
     yield scan(end)
     yield pictures(end)
@@ -194,6 +195,24 @@ def long_names(end: datetime) -> DemoMessage:
     return envelope.deliver(wire.multipart("mixed", (text, *files)))
 
 
+def outlook(end: datetime) -> DemoMessage:
+    """What Outlook makes of attachments where it sends "rich text": a winmail.dat."""
+    marta = PEOPLE["marta"]
+    plan = attachments.pdf("Stand B14", "Hall 3, gate 2", "Power: left of the pillar.")
+    data = attachments.winmail(
+        ("stand-b14.pdf", plan), ("hall-3.png", attachments.chart("Visitors per hour", 0.2))
+    )
+    subject = "Stand B14: plan and last year's visitors"
+    sent = days_before(end, 90, marta.zone, 15, 12)
+    envelope = Envelope("events", marta, sent, subject, message_id(marta, subject))
+    text = wire.text(
+        "Dear Clara,\n\nthe plan of your stand and last year's visitors are attached. Should you"
+        f"\nsee only a winmail.dat, please tell me.\n\n-- \n{marta.signature}\n"
+    )
+    sheet = wire.file(data, "application/ms-tnef", "winmail.dat")
+    return envelope.deliver(wire.multipart("mixed", (text, sheet)))
+
+
 def hostile(end: datetime) -> DemoMessage:
     """What a security audit would send, to show that nothing of it runs, loads or covers."""
     page = """<html><head>
@@ -217,6 +236,7 @@ harmless: if your archive is good, you read only this text, and nothing else hap
 <svg onload="alert('svg ran')"><script>alert("svg script ran")</script></svg>
 <a href="javascript:alert('link ran')">Read the report</a>
 <a href="data:text/html,<script>alert(1)</script>">Read it here</a>
+<a href="https://evil.example/intranet">https://intranet.tidemark.example/audit</a>
 <iframe src="https://evil.example/frame"></iframe>
 <object data="https://evil.example/object.swf"></object>
 <div style="background-image:url('https://evil.example/div.png');width:expression(alert(1))">-</div>
