@@ -35,7 +35,7 @@ from wagtail_mailarchive.exceptions import (
     ParserTimedOut,
     StorageError,
 )
-from wagtail_mailarchive.mime.message import ParsedMessage, Part
+from wagtail_mailarchive.mime.message import Address, ParsedMessage, Part
 from wagtail_mailarchive.models import (
     Attachment,
     EmailFolderPage,
@@ -46,6 +46,7 @@ from wagtail_mailarchive.models import (
     MonthCount,
     Original,
     Outcome,
+    Thread,
 )
 from wagtail_mailarchive.models.reference import message_id_digest
 
@@ -69,6 +70,22 @@ def incoming(raw: bytes, parsed: ParsedMessage | MessageError | None = None) -> 
         received_at=datetime(2026, 3, 5, 14, tzinfo=UTC),
         original=originals.prepare([raw]),
         parsed=parsed or ParsedMessage(subject="Subject", text="Body"),
+    )
+
+
+def attached(sha256: str, *, filename: str = "a.txt", size: int = 0) -> Part:
+    return Part(
+        section="1",
+        content_type="text/plain",
+        charset="",
+        encoding="7bit",
+        disposition="attachment",
+        filename=filename,
+        content_id="",
+        start=0,
+        length=0,
+        size=size,
+        sha256=sha256,
     )
 
 
@@ -177,21 +194,7 @@ HOSTILE = {
     "early date": ParsedMessage(date=-62_000_000_000, date_offset=-1439),
     "late date": ParsedMessage(date=int(FAR.timestamp()) - 3 * 86_400, date_offset=-1439),
     "endless attachment": ParsedMessage(
-        attachments=[
-            Part(
-                section="1",
-                content_type="text/plain",
-                charset="",
-                encoding="7bit",
-                disposition="attachment",
-                filename="n" * 5_000,
-                content_id="",
-                start=0,
-                length=0,
-                size=2**80,
-                sha256="0" * 64,
-            )
-        ]
+        attachments=[attached("0" * 64, filename="n" * 5_000, size=2**80)]
     ),
 }
 # SQLite keeps a NUL; PostgreSQL has none in text.
@@ -489,6 +492,45 @@ def test_queries_do_not_grow_with_the_batch(folder: EmailFolderPage) -> None:
     # SQLite splits inserts by its number of variables, once or twice in forty pages.
     assert counts[1] <= counts[0] + 4
     assert counts[0] <= 25
+
+
+def test_no_statement_is_sent_for_each_message(folder: EmailFolderPage) -> None:
+    """Threads, counts, lists and attachments included: all that a message has may differ."""
+    account = factories.account(folder)
+    mailbox = Mailbox.objects.create(folder=folder, account=account, name="INBOX")
+    writer = Writer(mailbox, 1, fence=lambda: None, also=lambda outcomes, size: None)
+
+    def batch(name: str, size: int, answered: str = "") -> list[Incoming]:
+        return [
+            incoming(
+                b"%s %d" % (name.encode(), n),
+                ParsedMessage(
+                    subject=f"{name} {n}",
+                    sender=Address("", f"{name}{n}@example.org"),
+                    date=1_700_000_000 + n * 3_000_000,
+                    message_id=f"{name}{n}",
+                    in_reply_to=[f"{answered}{n}"] if answered else [],
+                    list_id=f"{name}{n}.example.org",
+                    text="Body",
+                    attachments=[attached(f"{name}{n}")],
+                ),
+            )
+            for n in range(size)
+        ]
+
+    counts = []
+    for size in (2, 40):
+        # Each message of the batch that counts joins two threads that were there before.
+        for others in (batch(f"a{size}", size), batch(f"c{size}", size, f"b{size}")):
+            writer.write(others)
+        with CaptureQueriesContext(connection) as queries:
+            writer.write(batch(f"b{size}", size, f"a{size}"))
+        assert not [each for each in queries if " times: " in each["sql"]]  # as Django logs it
+        counts.append(len(queries))
+    assert Thread.objects.filter(folder=folder, message_count=3).count() == 42
+    # Originals are inserted sixteen at a time, and SQLite splits inserts by its variables.
+    assert counts[1] <= counts[0] + 4
+    assert counts[0] <= 45
 
 
 def test_attachments_are_ranges_of_the_original(folder: EmailFolderPage) -> None:

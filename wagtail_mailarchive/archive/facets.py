@@ -6,7 +6,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
-from typing import Any
 
 from django.db import connection
 from django.db.models import OuterRef, Subquery
@@ -22,20 +21,12 @@ _id, _message, _folder, _sender, _list, _attached = (
     for name in ("id", "message_id", "folder_id", "sender", "list_id", "has_attachment")
 )
 
-# Django's upsert cannot add to what is there.
-_TABLE = FacetCount._meta.db_table
-_ADD = f"""
-    INSERT INTO {_TABLE} (folder_id, kind, value, messages, newest) VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (folder_id, kind, value) DO UPDATE SET
-        messages = {_TABLE}.messages + excluded.messages,
-        newest = {{greatest}}({_TABLE}.newest, excluded.newest)
-"""  # noqa: S608 (the table's name is ours)
+_COUNTED = ("folder_id", "kind", "value", "messages", "newest")
 _BY_ACCOUNT = f"""
     INSERT INTO {AccountMessage._meta.db_table} (folder_id, account_id, text_id)
-    SELECT folder_id, %s, id FROM {MessageText._meta.db_table}
-    WHERE message_id {{among}} ORDER BY id
+    SELECT %s, %s, id FROM {MessageText._meta.db_table} WHERE message_id {{among}} ORDER BY id
     ON CONFLICT (folder_id, account_id, text_id) DO NOTHING
-"""  # noqa: S608
+"""  # noqa: S608 (the tables' names are ours)
 
 _Key = tuple[int, str, str]
 
@@ -70,7 +61,7 @@ def add_account(account_id: int, message_ids: Collection[int], folder_id: int) -
     else:
         among, given = "IN (SELECT value FROM json_each(%s))", json.dumps(list(message_ids))
     with connection.cursor() as cursor:
-        cursor.execute(_BY_ACCOUNT.format(among=among), [account_id, given])
+        cursor.execute(_BY_ACCOUNT.format(among=among), [folder_id, account_id, given])
         added = cursor.rowcount
     if added:
         _add([(folder_id, FacetKind.ACCOUNT.value, str(account_id), added, 0)])
@@ -90,11 +81,16 @@ def _keys(row: Row) -> Iterable[_Key]:
         yield folder_id, FacetKind.ATTACHMENT.value, ""
 
 
-def _add(counted: Sequence[tuple[Any, ...]]) -> None:
-    greatest = "GREATEST" if connection.vendor == "postgresql" else "MAX"
-    with connection.cursor() as cursor:
-        # In the same order everywhere, or two folders' workers may wait for each other.
-        cursor.executemany(_ADD.format(greatest=greatest), counted)
+def _add(counted: Sequence[Row]) -> None:
+    """Add numbers in their order, the same everywhere: else two workers may wait for each other."""
+    rows.insert(
+        FacetCount,
+        _COUNTED,
+        counted,
+        unique=("folder_id", "kind", "value"),
+        add=("messages",),
+        highest=("newest",),
+    )
 
 
 def _find_newest(keys: Collection[_Key]) -> None:

@@ -7,22 +7,14 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from django.db import connection
 from django.db.models import Q
 
 from ..models import MonthCount
 from ..models.month_count import WHOLE_MONTH
+from . import rows
 
 _QUARTER = timedelta(minutes=15)
 _REACH = 56  # quarters in fourteen hours, the farthest zone
-
-# Django's upsert cannot add to what is there.
-_TABLE = MonthCount._meta.db_table
-_ADD = f"""
-    INSERT INTO {_TABLE} (folder_id, month, quarter, messages) VALUES (%s, %s, %s, %s)
-    ON CONFLICT (folder_id, quarter, month)
-    DO UPDATE SET messages = {_TABLE}.messages + excluded.messages
-"""  # noqa: S608 (the table's name is ours)
 
 
 def add(folder_id: int, moments: Iterable[datetime], gone: Iterable[datetime] = ()) -> None:
@@ -35,25 +27,27 @@ def add(folder_id: int, moments: Iterable[datetime], gone: Iterable[datetime] = 
         counter.update(_rows_of(moment))
     for moment in gone:
         counter.subtract(_rows_of(moment))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _ADD,
-            [
-                (folder_id, month.isoformat(), quarter, number)
-                for (month, quarter), number in sorted(counter.items())
-                if number
-            ],
-        )
+    rows.insert(
+        MonthCount,
+        ("folder_id", "month", "quarter", "messages"),
+        [
+            (folder_id, month.isoformat(), quarter, number)
+            for (month, quarter), number in sorted(counter.items())
+            if number
+        ],
+        unique=("folder_id", "quarter", "month"),
+        add=("messages",),
+    )
 
 
 def by_month(folder_id: int, zone: tzinfo) -> dict[tuple[int, int], int]:
     """Return {(year, month): messages} in `zone`, newest first, in one query."""
     farthest = _farthest_offsets(zone)
-    rows = MonthCount.objects.filter(
+    counted = MonthCount.objects.filter(
         Q(quarter=WHOLE_MONTH) | Q(quarter__range=farthest), folder_id=folder_id, messages__gt=0
     ).values_list("month", "quarter", "messages")
     counts: Counter[tuple[int, int]] = Counter()
-    for month, quarter, number in rows:
+    for month, quarter, number in counted:
         if quarter == WHOLE_MONTH:
             counts[month.year, month.month] += number
             continue

@@ -24,6 +24,8 @@ def insert(
     *,
     unique: tuple[str, ...] = (),
     update: tuple[str, ...] = (),
+    add: tuple[str, ...] = (),
+    highest: tuple[str, ...] = (),
     returning: tuple[str, ...] = (),
 ) -> list[Any]:
     """Insert `rows` into `model`'s own table, not into those of its parents.
@@ -33,8 +35,10 @@ def insert(
     Args:
         names: the columns by attribute name ("folder_id").
         rows: one value for each of `names`.
-        unique: what to expect conflicts of; without `update` such rows are left as they are.
+        unique: what to expect conflicts of; without the following such rows are left as they are.
         update: what a row takes over from one that conflicts with it.
+        add: what it adds to its own.
+        highest: what it takes over where that is higher than its own.
         returning: what to tell of the rows inserted; those left as they are tell nothing.
 
     Raises:
@@ -49,7 +53,7 @@ def insert(
     if not (unique or returning) and _can_copy():
         _copy(target, fields, adapted)
         return []
-    end = _conflict(model, unique, update) if unique else ""
+    end = _conflict(model, unique, update, add, highest) if unique else ""
     if returning:
         end += f" RETURNING {', '.join(_quoted(field) for field in _fields(model, returning))}"
     told: list[Any] = []
@@ -126,7 +130,7 @@ def _sources(
         yield f"VALUES {values}", [value for row in some for value in row]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _fields(model: type[Model], names: tuple[str, ...]) -> list[Field[Any, Any]]:
     by_name = {field.attname: field for field in model._meta.local_concrete_fields}
     return [by_name[name] for name in names]
@@ -160,13 +164,27 @@ def _adapter(field: Field[Any, Any]) -> _Adapt | None:
     return None
 
 
-def _conflict(model: type[Model], unique: tuple[str, ...], update: tuple[str, ...]) -> str:
-    target = ", ".join(_quoted(field) for field in _fields(model, unique))
-    if not update:
-        return f"ON CONFLICT ({target}) DO NOTHING"
-    columns = [_quoted(field) for field in _fields(model, update)]
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return f"ON CONFLICT ({target}) DO UPDATE SET {changes}"
+def _conflict(
+    model: type[Model],
+    unique: tuple[str, ...],
+    update: tuple[str, ...],
+    add: tuple[str, ...],
+    highest: tuple[str, ...],
+) -> str:
+    table = connection.ops.quote_name(model._meta.db_table)
+    greater = "GREATEST" if connection.vendor == "postgresql" else "MAX"
+    changes = [
+        f"{column} = {change.format(own=f'{table}.{column}', other=f'excluded.{column}')}"
+        for change, names in (
+            ("{other}", update),
+            ("{own} + {other}", add),
+            (f"{greater}({{own}}, {{other}})", highest),
+        )
+        for column in map(_quoted, _fields(model, names))
+    ]
+    target = ", ".join(map(_quoted, _fields(model, unique)))
+    action = f"UPDATE SET {', '.join(changes)}" if changes else "NOTHING"
+    return f"ON CONFLICT ({target}) DO {action}"
 
 
 def _can_copy() -> bool:
