@@ -4,12 +4,14 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
+# More than there are processors: tests wait for servers and browsers half of their time.
+WORKERS := $(shell echo $$(( $$(nproc) * 2 )))
 # Of the tests of fetching, those in which the database has a say.
 ON_POSTGRESQL := afterwards anomalies durability faults maildrop pop3_removal reconciliation run \
 	schedule tokens unreadable unwanted upkeep wanted
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults hostile soak lint bench matrix package clean
+.PHONY: help venv demo test browser faults hostile soak lint bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -29,11 +31,16 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@$(RUN) -m pytest -n auto $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 	@echo "What writes, removes and searches, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n auto tests/archive tests/models \
+	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal tests/archive tests/models \
 		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) tests/faults/test_identity.py \
 		tests/reading/test_folder_page.py tests/admin/test_explorer.py
+
+browser: $(VENV)/.ready-dev ## Go through all screens in windows wide and narrow, light and dark
+	@scripts/servers.sh
+	@scripts/axe.sh
+	@BROWSER=all $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m browser $(PYTEST_ARGS)
 
 faults: $(VENV)/.ready-dev ## Stop the fetch at every step there is, in every way (takes long)
 	@scripts/servers.sh

@@ -1,3 +1,3 @@
 """Fixtures for all tests."""
 
-pytest_plugins = ["tests.servers.fixtures", "tests.browser", "tests.axe"]
+pytest_plugins = ["tests.servers.fixtures", "tests.migrated", "tests.browser", "tests.axe"]

@@ -10,13 +10,19 @@ import os
 import subprocess
 import sys
 
+from tests.migrated import migrate
 from tests.servers.postgresql import PostgreSQL, PostgreSQLUnavailable
 
 
 def main(arguments: list[str]) -> int:
     try:
         with PostgreSQL() as server:
-            environment = {**os.environ, "TEST_DATABASE_URL": server.url}
+            migrate(server.database, server.url)
+            environment = {
+                **os.environ,
+                "TEST_DATABASE_URL": server.url,
+                "TEST_DATABASE_TEMPLATE": server.database,
+            }
             return subprocess.run(
                 [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
             ).returncode

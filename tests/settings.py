@@ -32,6 +32,7 @@ if _url.scheme == "postgresql":
             "USER": _url.username,
             "PASSWORD": _url.password or "",
             "NAME": _url.path.lstrip("/"),
+            "TEST": {"TEMPLATE": os.environ.get("TEST_DATABASE_TEMPLATE")},
         }
     }
 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +17,15 @@ __all__ = ["account", "durable", "folder"]
 
 
 @pytest.fixture(scope="session")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[Databases]:
     with Nursery() as nursery:
-        yield SQLite(nursery, tmp_path_factory.mktemp("faults"))
+        yield SQLite(nursery, tmp_path_factory.mktemp("faults"), migrated_sqlite)
 
 
 @pytest.fixture(scope="session")
-def postgresqls(postgresql: PostgreSQL) -> Iterator[Databases]:
+def postgresqls(postgresql: PostgreSQL, migrated_postgresql: str) -> Iterator[Databases]:
     with Nursery(postgresql.url) as nursery:
-        yield PostgreSQLs(nursery, postgresql)
+        yield PostgreSQLs(nursery, postgresql, migrated_postgresql)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

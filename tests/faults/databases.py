@@ -27,13 +27,18 @@ class Databases(Protocol):
 
 
 class SQLite:
-    """Files in `folder`."""
+    """Files in `folder`.
 
-    def __init__(self, nursery: Nursery, folder: Path) -> None:
+    Args:
+        migrated: a file in which the tables are.
+    """
+
+    def __init__(self, nursery: Nursery, folder: Path, migrated: Path) -> None:
         self.nursery = nursery
         self._folder = folder
         self._numbers = itertools.count(1)
         self._template = folder / "template.sqlite3"
+        shutil.copyfile(migrated, self._template)
         _prepare(nursery, str(self._template))
 
     @contextmanager
@@ -48,13 +53,17 @@ class SQLite:
 
 
 class PostgreSQLs:
-    """Databases of one server."""
+    """Databases of one server.
 
-    def __init__(self, nursery: Nursery, server: PostgreSQL) -> None:
+    Args:
+        migrated: the name of one in which the tables are.
+    """
+
+    def __init__(self, nursery: Nursery, server: PostgreSQL, migrated: str) -> None:
         self.nursery = nursery
         self._server = server
         self._numbers = itertools.count(1)
-        self._execute("CREATE DATABASE template")
+        self._execute(f"CREATE DATABASE template TEMPLATE {migrated}")
         _prepare(nursery, "template")
 
     @contextmanager

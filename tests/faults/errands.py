@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.core.management import call_command
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -54,8 +53,7 @@ _DOINGS = ("archived", "duplicates", "quarantined", "waiting", "marked_read", "m
 
 
 def prepare() -> int:
-    """Make the tables, and a folder; return its key."""
-    call_command("migrate", verbosity=0)
+    """Make a folder; return its key."""
     OrmQ.objects.all().delete()
     return int(factories.folder().pk)
 

@@ -119,14 +119,23 @@ class PostgreSQL:
             command, stdout=self._log, stderr=subprocess.STDOUT, **options
         )
         self._await_readiness(self._process)
-        subprocess.run(
-            [
-                *(_binary("createdb"), "-h", self.host, "-p", str(self.port)),
-                *("-U", self.user, self.database),
-            ],
-            check=True,
-            **options,
-        )
+        self.create(self.database)
+
+    def create(self, database: str) -> None:
+        """Make a database."""
+        self._run("createdb", database)
+
+    def dump(self, database: str, path: Path) -> None:
+        """Write what is in a database to a file."""
+        self._run("pg_dump", "--format=custom", f"--file={path}", database)
+
+    def restore(self, path: Path, database: str) -> None:
+        """Put what `dump` wrote into an empty database."""
+        self._run("pg_restore", f"--dbname={database}", str(path))
+
+    def _run(self, program: str, *arguments: str) -> None:
+        to_here = ["-h", self.host, "-p", str(self.port), "-U", self.user]
+        subprocess.run([_binary(program), *to_here, *arguments], check=True)
 
     def _await_readiness(self, process: subprocess.Popen[bytes]) -> None:
         command = [_binary("pg_isready"), "-q", "-h", self.host, "-p", str(self.port)]

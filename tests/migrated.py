@@ -1,0 +1,117 @@
+"""Databases in which all migrations have run: once for all processes of a test run.
+
+Wagtail's and ours take some twenty seconds of processor time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.servers.postgresql import PostgreSQL
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def migrate(database: str, url: str = "") -> None:
+    """Run all migrations in a process of its own.
+
+    Args:
+        database: the name of the database; a path for SQLite.
+        url: as TEST_DATABASE_URL; "" for SQLite.
+    """
+    subprocess.run(
+        [sys.executable, "-m", "tests.migrated", database],
+        check=True,
+        cwd=_ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "TEST_DATABASE_URL": url,
+        },
+    )
+
+
+def _once(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """Return the file of that name, which the first process to come here makes."""
+    made = folder / name
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            unfinished = folder / f"unfinished-{name}"
+            make(unfinished)
+            unfinished.rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(folder_of_the_run: Path) -> Path:
+    """A file to copy."""
+    return _once(folder_of_the_run, "migrated.sqlite3", lambda path: migrate(str(path)))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: PostgreSQL, folder_of_the_run: Path) -> str:
+    """The name of a database of `postgresql` to use as a template."""
+    name = "migrated"
+    postgresql.create(name)
+
+    def make(path: Path) -> None:
+        first = "to_dump"
+        postgresql.create(first)
+        migrate(first, postgresql.url)
+        postgresql.dump(first, path)
+
+    postgresql.restore(_once(folder_of_the_run, "migrated.dump", make), name)
+    return name
+
+
+# -- the database of the tests themselves ----------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """On SQLite, have Django take the file it finds; PostgreSQL knows templates itself."""
+    return "sqlite" in settings.DATABASES["default"]["ENGINE"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_keepdb: bool,
+    request: pytest.FixtureRequest,
+) -> Iterator[None]:
+    if not django_db_keepdb:
+        yield
+        return
+    path = settings.DATABASES["default"]["TEST"]["NAME"]
+    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+    yield
+    for each in Path(path).parent.glob(f"{Path(path).name}*"):
+        each.unlink()
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    connection.settings_dict["NAME"] = sys.argv[1]
+    call_command("migrate", verbosity=0)
