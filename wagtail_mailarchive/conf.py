@@ -23,6 +23,7 @@ from .sources.base import Reach
 from .sources.oauth_provider import Provider, read_provider
 
 SETTING = "WAGTAIL_MAILARCHIVE"
+DATABASE = "database"  # what searches where nothing else does
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
@@ -52,6 +53,8 @@ class ArchiveSettings:
         ALLOWED_MAIL_PORTS: the ports that may be connected to.
         SEARCH_LANGUAGE: what search reduces words to their stems by: "simple" (not at all),
             "english", or on PostgreSQL the name of any text search configuration.
+        SEARCH_BACKEND: what answers readers' searches: "database", or the alias of an
+            Elasticsearch or OpenSearch backend among the site's search backends.
         OAUTH_PROVIDERS: alias -> entry of a provider that accounts can sign in at; see
             `sources.oauth_provider`.
     """
@@ -73,6 +76,7 @@ class ArchiveSettings:
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)
     SEARCH_LANGUAGE: str = "simple"
+    SEARCH_BACKEND: str = DATABASE
     OAUTH_PROVIDERS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def reach(self) -> Reach:

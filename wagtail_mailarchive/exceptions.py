@@ -691,6 +691,46 @@ class NothingToSplit(MailArchiveError):
     )
 
 
+# -- searching -------------------------------------------------------------------------------
+
+
+class SearchUnavailable(MailArchiveError):
+    """What readers are told, whatever the reason; those below are for the worker's page and log."""
+
+    template = gettext_noop(
+        "Searching does not work at the moment. Try again in a few minutes; "
+        "all mail can be read meanwhile."
+    )
+
+
+class SearchClusterAway(SearchUnavailable):
+    template = gettext_noop(
+        "The search cluster “%(backend)s” does not answer as it should. It is asked again in a "
+        "minute; what it has to be told is kept until then."
+    )
+
+
+class SearchRefused(SearchUnavailable):
+    template = gettext_noop(
+        "The search cluster “%(backend)s” refuses what it is asked (status %(status)s). Check "
+        "what this site may do there, and its version."
+    )
+
+
+class SearchIndexMissing(SearchUnavailable):
+    template = gettext_noop(
+        "The search cluster “%(backend)s” has no index of the mail any more. "
+        "Make it anew: manage.py mailarchive_index --restart."
+    )
+
+
+class SearchNotConfigured(SearchUnavailable):
+    template = gettext_noop(
+        "“%(backend)s” is no Elasticsearch or OpenSearch backend of this site that can be used. "
+        "manage.py check says why."
+    )
+
+
 # -- integrity -------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from .fetching import (
     notices,
     reconciliation_schedule,
     schedule,
+    search_feed,
     trials,
     upkeep,
     upkeep_requests,
@@ -30,6 +31,7 @@ def dispatch() -> int:
     alerts.evaluate()
     notices.request_sending()
     upkeep_requests.dispatch()
+    search_feed.request()
     integrity_alarm.request_sending()
     return len(requested)
 
@@ -69,6 +71,7 @@ def fetch(run_id: int) -> str:
     else:
         upkeep_requests.request_contents()
         upkeep_requests.request_dkim()
+        search_feed.request()
     return verdict.value
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from tests import settings as site
+
 from .certificates import Authority
+from .cluster import SearchServer
 from .dovecot import Dovecot, DovecotUnavailable
 from .oauth import OAuthServer
 from .postgresql import PostgreSQL, PostgreSQLUnavailable
@@ -73,3 +77,44 @@ def postgresql() -> Iterator[PostgreSQL]:
 def authority() -> Authority:
     """A certificate authority for scripted servers."""
     return Authority()
+
+
+@pytest.fixture(scope="session")
+def _search_server() -> Iterator[SearchServer]:
+    with SearchServer() as server:
+        yield server
+
+
+@pytest.fixture
+def search_server(
+    _search_server: SearchServer, use_cluster: Callable[..., None]
+) -> Iterator[SearchServer]:
+    """A server that searches the mail of the site, with no index yet."""
+    _search_server.clear()
+    use_cluster(_search_server.url)
+    yield _search_server
+    _search_server.clear()
+
+
+@pytest.fixture
+def use_cluster(settings: Any) -> Iterator[Callable[..., None]]:
+    """`use_cluster(url, client, **entry)`: have mail searched there."""
+    # This module is imported before Django is set up.
+    from wagtail_mailarchive.archive.search.cluster.client import connect
+
+    def use(url: str, client: str = "elasticsearch9", **entry: Any) -> None:
+        connect.cache_clear()
+        settings.WAGTAILSEARCH_BACKENDS = {
+            "default": {"BACKEND": "wagtail.search.backends.database"},
+            "elastic": {
+                "BACKEND": f"wagtail.search.backends.{client}",
+                "URLS": [url],
+                # Pages of the site are none of ours.
+                "AUTO_UPDATE": False,
+                **entry,
+            },
+        }
+        settings.WAGTAIL_MAILARCHIVE = site.WAGTAIL_MAILARCHIVE | {"SEARCH_BACKEND": "elastic"}
+
+    yield use
+    connect.cache_clear()

@@ -18,11 +18,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail import hooks
+from wagtail.admin import messages as admin_messages
 from wagtail.admin.ui.tables import Column, TitleColumn
 from wagtail.admin.views.pages.listing import ExplorableIndexView
 from wagtail.admin.widgets.button import HeaderButton
 
 from ..archive.search import find
+from ..exceptions import SearchUnavailable
 from ..fetching.condition import condition_of_folder
 from ..models import EmailMessagePage
 from .fetch_now import fetch_button_attrs, may_fetch
@@ -121,7 +123,11 @@ class MessageIndexView(ExplorableIndexView):
             queryset = hook(self.parent_page, queryset, self.request)
         if not self.is_searching:
             return queryset
-        found = find(self.parent_page.pk, self.search_query, limit=SEARCH_LIMIT)
+        try:
+            found = find(self.parent_page.pk, self.search_query, limit=SEARCH_LIMIT)
+        except SearchUnavailable:
+            admin_messages.error(self.request, _(SearchUnavailable.template))
+            return queryset.none()
         return queryset.filter(text_entry__in=found)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

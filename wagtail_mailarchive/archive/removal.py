@@ -45,6 +45,8 @@ from ..models import (
     OriginalChunk,
     ReadMark,
     SavedSearch,
+    SearchChange,
+    SearchCluster,
     SearchIndex,
     Thread,
     ThreadDecision,
@@ -56,6 +58,7 @@ from ..models import (
 from . import thread_summaries
 from .bulk_deletion import ArchiveInUse, delete_messages, delete_rows
 from .originals import stored_name
+from .search.cluster import feed
 
 APP = "wagtail_mailarchive"
 _TOGETHER = 500  # message pages in one transaction
@@ -65,7 +68,7 @@ _OF_FOLDERS: tuple[type[Model], ...] = (
     *(ReadMark, FormerThread, ThreadDecision, ThreadKey, Thread),
     *(AccountMessage, MailAccount, MonthCount, FacetCount),
     *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
-    *(SavedSearch, SearchIndex),
+    *(SavedSearch, SearchIndex, SearchChange, SearchCluster),
 )
 
 
@@ -102,6 +105,7 @@ def remove_everything(progress: Callable[[int], None] = lambda done: None) -> in
         StorageError: originals in a storage could not be deleted.
     """
     check_removable()
+    feed.stop()
     done = 0
     for folder in EmailFolderPage.objects.order_by("path"):
         while deleted := _remove_messages(folder):

@@ -1,4 +1,4 @@
-"""Checks of the language of search: the database has to know it, and the index to be of it."""
+"""Checks of search: its language, and the cluster that answers in place of the database."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, ProgrammingError, connections, router
 
-from ..conf import SETTING, archive_settings
-from ..models import SearchIndex
+from ..archive.search.cluster.client import backend_class, setting_name
+from ..conf import DATABASE, SETTING, archive_settings
+from ..models import SearchCluster, SearchIndex
 from .paste import paste
 
 SQLITE_LANGUAGES = ("simple", "english")
@@ -50,6 +51,62 @@ def check_search_language(
             f'{SETTING}["SEARCH_LANGUAGE"] is {wanted!r}, and the search index is {language!r}.',
             hint="Make the index anew: manage.py mailarchive_index. Search works meanwhile.",
             id="wagtail_mailarchive.W032",
+        )
+    ]
+
+
+@register()
+def check_search_backend(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
+) -> list[CheckMessage]:
+    """Refuse a backend that is none, is no cluster, or lacks its client."""
+    alias = archive_settings().SEARCH_BACKEND
+    if alias == DATABASE:
+        return []
+    name = f'{SETTING}["SEARCH_BACKEND"]'
+    try:
+        backend_class(alias)
+    except (LookupError, TypeError, AttributeError):
+        code = "E038"
+        problem = (
+            f"{name} is {alias!r}, which is no Elasticsearch or OpenSearch backend in "
+            f"{setting_name()}."
+        )
+        hint = "Name one that is, or have the database answer. At the end of the settings:"
+    except ImportError:
+        code = "E039"
+        problem = f"The search backend {alias!r} cannot be imported, so mail cannot be searched."
+        hint = (
+            "Install the client that it needs (pip install elasticsearch, or opensearch-py, of the "
+            "cluster's major version), or at the end of the settings:"
+        )
+    else:
+        return []
+    block = f'{name} = "{DATABASE}"'
+    return [Error(problem, hint=paste(hint, block), id=f"wagtail_mailarchive.{code}")]
+
+
+@register(Tags.database)
+def check_search_cluster(
+    app_configs: Sequence[AppConfig] | None = None,
+    databases: Sequence[str] | None = None,
+    **kwargs: object,
+) -> list[CheckMessage]:
+    """Tell of a cluster whose index is not made yet."""
+    alias = archive_settings().SEARCH_BACKEND
+    if alias == DATABASE or router.db_for_write(SearchCluster) not in (databases or ()):
+        return []
+    try:
+        if SearchCluster.objects.filter(alias=alias, is_ready=True).exists():
+            return []
+    except (OperationalError, ProgrammingError):
+        # `migrate` asks before it makes the table.
+        return []
+    return [
+        Warning(
+            f"The search cluster {alias!r} has no index of the mail yet, so the database answers.",
+            hint="Make the index: manage.py mailarchive_index.",
+            id="wagtail_mailarchive.W033",
         )
     ]
 

@@ -24,6 +24,7 @@ from ..archive import contents, dkim, problems, sampling, verify
 from ..archive.again import retry_entries
 from ..archive.dkim_keys import Remembering
 from ..archive.reprocessing import reprocess
+from ..archive.search.cluster import feed
 from ..archive.verify import Step
 from ..exceptions import MailArchiveError, TooManyProblems, UnexpectedUpkeepError
 from ..mime import VERSION
@@ -34,6 +35,7 @@ from ..models import (
     EmailMessagePage,
     LedgerEntry,
     Outcome,
+    SearchChange,
     UpkeepKind,
     UpkeepRun,
     UpkeepStatus,
@@ -54,6 +56,8 @@ _ATTACHMENTS = 32
 _ATTACHMENT_SECONDS = 10.0
 # Messages in one batch: the DNS may take five seconds for each key.
 _SIGNED = 40
+# Messages that the search cluster is told of in one batch.
+_CHANGES = 200
 
 
 class Verdict(Enum):
@@ -219,6 +223,8 @@ def _total(run: UpkeepRun) -> int:
         return int(EmailMessagePage.objects.filter(pk__gt=run.position).count())
     if run.kind == UpkeepKind.CONTENTS:
         return contents.to_read(is_complete=run.is_complete).count()
+    if run.kind == UpkeepKind.CLUSTER:
+        return SearchChange.objects.count()
     return run.total
 
 
@@ -327,6 +333,15 @@ def _dkim(held: _Held) -> None:
             held.committed()
 
 
+def _cluster(held: _Held) -> None:
+    while changes := feed.noted(_CHANGES):
+        refused = feed.tell_changes(changes)
+        with transaction.atomic():
+            held.advance(changes[-1].pk, done=len(changes), problems=refused)
+            feed.forget(changes)
+        held.committed()
+
+
 def _portions(
     held: _Held, rows: QuerySet[Any], name: str, together: int
 ) -> Iterator[tuple[int, list[int]]]:
@@ -346,4 +361,5 @@ _WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
     UpkeepKind.RETRY: _retry,
     UpkeepKind.CONTENTS: _contents,
     UpkeepKind.DKIM: _dkim,
+    UpkeepKind.CLUSTER: _cluster,
 }

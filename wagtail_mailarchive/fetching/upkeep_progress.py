@@ -89,6 +89,8 @@ def _done(run: UpkeepRun) -> str:
         return _attachments_read(run.done, run.problems) % numbers
     if run.kind == UpkeepKind.DKIM:
         return _signatures_checked(run.done, run.problems) % numbers
+    if run.kind == UpkeepKind.CLUSTER:
+        return _cluster_told(run.done, run.problems) % numbers
     read = ngettext(
         "Done: %(number)s message read again.",
         "Done: %(number)s messages read again.",
@@ -130,6 +132,16 @@ def _signatures_checked(done: int, problems: int) -> str:
         "%(problems)s signature could not be checked.",
         "%(problems)s signatures could not be checked.",
         problems,
+    )
+    return f"{told} {left}"
+
+
+def _cluster_told(done: int, problems: int) -> str:
+    told = ngettext("Done: %(number)s change told.", "Done: %(number)s changes told.", done)
+    if not problems:
+        return told
+    left = ngettext(
+        "%(problems)s message was refused.", "%(problems)s messages were refused.", problems
     )
     return f"{told} {left}"
 

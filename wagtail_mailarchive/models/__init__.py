@@ -22,6 +22,7 @@ from .original import Original, OriginalChunk
 from .read_mark import ReadMark
 from .run import FetchRun, RunStatus, Trigger
 from .saved_search import SavedSearch
+from .search_cluster import SearchChange, SearchCluster
 from .search_index import SearchIndex
 from .site_settings import ArchiveSiteSettings
 from .thread import Thread, ThreadDecision, ThreadKey
@@ -65,6 +66,8 @@ __all__ = [
     "ReadMark",
     "RunStatus",
     "SavedSearch",
+    "SearchChange",
+    "SearchCluster",
     "SearchIndex",
     "Selection",
     "Thread",

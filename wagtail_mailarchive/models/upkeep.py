@@ -20,6 +20,7 @@ class UpkeepKind(models.TextChoices):
     RETRY = "retry", _("reading quarantined mail again")
     CONTENTS = "contents", _("reading attachments")
     DKIM = "dkim", _("check of DKIM signatures")
+    CLUSTER = "cluster", _("update of the search cluster")
 
 
 class UpkeepStatus(models.TextChoices):

@@ -8,6 +8,7 @@ newest message was archived, and who has it already is told so and no more.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -24,14 +25,18 @@ from django.utils.translation import gettext as _
 from wagtail.models import Page
 
 from ..archive.search import Query, Question, backend, parse
+from ..exceptions import SearchUnavailable
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
 from ..models.privacy import readable
 from .addresses import message_address, route_address, thread_address
 from .listing import COLUMNS, BadAddress
 from .narrowing import Narrowing, choose
 from .search_folders import Readable, hidden_messages, named, readable_folders
+from .search_page import RETRY_AFTER
 from .thread_lookup import find_thread, readable_messages, summary_for
 from .zones import reader_zone
+
+logger = logging.getLogger("wagtail_mailarchive.reading")
 
 ENTRIES: Final = 50
 _COLUMNS = (*COLUMNS, "translation_key", "first_published_at")
@@ -66,7 +71,10 @@ def folder_feed(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         query = parse(request.GET["q"], zone)
         query.folders.clear()
         title = _("“%(query)s” in %(folder)s") % {"query": query.text, "folder": page.title}
-        found = _found(query, Readable([page], is_everything=False), request)
+        try:
+            found = _found(query, Readable([page], is_everything=False), request)
+        except SearchUnavailable as error:
+            return _unavailable(error)
         return _serve(request, title, _there(page, request, "show"), found, folders)
     try:
         chosen = choose(page.pk, request, Narrowing.of(request), zone)
@@ -113,7 +121,22 @@ def search_feed(request: HttpRequest) -> HttpResponse:
     }
     link = request.build_absolute_uri(reverse("wagtail_mailarchive:search"))
     title = _("“%(query)s” in all mail") % {"query": query.text}
-    return _serve(request, title, link, _found(query, folders, request), addresses)
+    try:
+        found = _found(query, folders, request)
+    except SearchUnavailable as error:
+        return _unavailable(error)
+    return _serve(request, title, link, found, addresses)
+
+
+def _unavailable(error: SearchUnavailable) -> HttpResponse:
+    """Return what has programs ask again later, and keep what they have until then."""
+    logger.warning("%s", error)
+    told = HttpResponse(
+        _(SearchUnavailable.template), status=503, content_type="text/plain; charset=utf-8"
+    )
+    told["Retry-After"] = RETRY_AFTER
+    patch_cache_control(told, private=True, no_store=True)
+    return told
 
 
 def _found(query: Query, folders: Readable, request: HttpRequest) -> list[EmailMessagePage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from ..archive.search.query import MAX_TEXT
 from ..archive.search.question import MOST_COUNTED
 from ..archive.search.snippets import Highlighter
 from ..conf import archive_settings
+from ..exceptions import SearchUnavailable
 from ..models import EmailFolderPage
 from .addresses import page_address, route_address
 from .listing import BadAddress
@@ -27,7 +29,10 @@ from .search_folders import Readable, hidden_messages, named, readable_folders
 from .search_hits import Hits, find_hits
 from .zones import reader_zone
 
+logger = logging.getLogger("wagtail_mailarchive.reading")
+
 TEMPLATE = "wagtail_mailarchive/search_page.html"
+RETRY_AFTER = "60"  # seconds
 
 
 def search_folder(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
@@ -87,6 +92,7 @@ def _show(
         return f"{base}?{urlencode({name: value for name, value in values.items() if value})}"
 
     found, told = Hits([]), Counts()
+    unavailable = ""
     if not query.is_empty and folders.folders:
         question = Question.of(
             query,
@@ -103,16 +109,20 @@ def _show(
                 by_relevance=by_relevance,
                 behind=behind,
             )
+            facts = backend().facts(question, limit=MOST_COUNTED + 1)
         except BadAddress as error:
             raise Http404 from error
-        facts = backend().facts(question, limit=MOST_COUNTED + 1)
-        told = counts(
-            facts,
-            zone,
-            folders.folders,
-            address_with,
-            lambda folder: address_with(base=addresses[folder.pk][1]),
-        )
+        except SearchUnavailable as error:
+            logger.warning("%s", error)
+            unavailable, found = _(SearchUnavailable.template), Hits([])
+        else:
+            told = counts(
+                facts,
+                zone,
+                folders.folders,
+                address_with,
+                lambda folder: address_with(base=addresses[folder.pk][1]),
+            )
     further = {"behind" if by_relevance else "before": found.further}
     whole = {
         **context,
@@ -120,6 +130,7 @@ def _show(
         "query": query.text,
         "max_query": MAX_TEXT,
         "notes": query.notes,
+        "unavailable": unavailable,
         "hits": found.hits,
         "counts": told,
         "is_first": not behind,
@@ -132,7 +143,9 @@ def _show(
         "saved": saved_searches(request),
         "feed_address": "" if query.is_empty else address_with(base=context["feed"], order=""),
     }
-    response = TemplateResponse(request, TEMPLATE, whole)
+    response = TemplateResponse(request, TEMPLATE, whole, status=503 if unavailable else 200)
+    if unavailable:
+        response["Retry-After"] = RETRY_AFTER
     with timezone.override(zone):
         response.render()
     # Hits, counts and dates depend on the reader.

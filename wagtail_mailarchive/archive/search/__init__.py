@@ -2,7 +2,7 @@
 
 query.py       what readers type -> a tree
 question.py    what a backend is asked, and what it answers
-sqlite.py, postgresql.py   the backends
+sqlite.py, postgresql.py, cluster/   the backends
 words.py, marks.py, leaves.py, texts.py   what stands in the index, and how it is asked for
 contents.py    the text inside attachments
 """
@@ -14,6 +14,10 @@ from collections.abc import Collection
 from django.db import connection
 from django.utils import timezone
 
+from ...conf import DATABASE, archive_settings
+from ...models import SearchCluster
+from .cluster.backend import ClusterBackend
+from .cluster.client import connect
 from .postgresql import PostgreSQLBackend
 from .query import And, Field, Or, Query, Term, parse
 from .question import Backend, Question
@@ -26,7 +30,21 @@ __all__ = ["Backend", "Query", "Question", "backend", "find", "find_heads", "par
 
 
 def backend() -> Backend:
-    """Return what answers questions on this site."""
+    """Return what answers readers' questions on this site.
+
+    The database does until the cluster's index holds all messages.
+
+    Raises:
+        SearchUnavailable: now, or when it is asked.
+    """
+    alias = archive_settings().SEARCH_BACKEND
+    if alias != DATABASE and SearchCluster.objects.filter(alias=alias, is_ready=True).exists():
+        return ClusterBackend(connect(alias))
+    return database_backend()
+
+
+def database_backend() -> Backend:
+    """Return what knows of a message as soon as it is archived."""
     return SQLiteBackend() if connection.vendor == "sqlite" else PostgreSQLBackend()
 
 
@@ -36,6 +54,9 @@ def find(folder_id: int, text: str, *, before: int | None = None, limit: int) ->
     Args:
         text: as typed; see `query`. Nothing is found for a text without a single word or filter.
         before: only ids smaller than this one, for the next page.
+
+    Raises:
+        SearchUnavailable.
     """
     query = parse(text, timezone.get_default_timezone())
     query.folders.clear()
@@ -48,6 +69,7 @@ def find_heads(folder_ids: Collection[int], words: str, *, limit: int) -> list[i
     """Return `MessageText` ids of messages of several folders, newest first.
 
     All of `words` stand in the subject or among the people; what the body says does not count.
+    The database is asked, because a cluster may not have been told yet of what has just come.
     """
     terms = split(words)[:_MAX_HEADS]
     if not terms or not folder_ids:
@@ -55,4 +77,4 @@ def find_heads(folder_ids: Collection[int], words: str, *, limit: int) -> list[i
     places = (Field.SUBJECT, Field.FROM, Field.TO)
     tree = And(tuple(Or(tuple(Term((word,), place) for place in places)) for word in terms))
     question = Question(sorted(folder_ids), tree)
-    return backend().by_date(question, before=None, limit=limit)
+    return database_backend().by_date(question, before=None, limit=limit)
