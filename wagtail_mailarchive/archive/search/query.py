@@ -28,6 +28,8 @@ _OPERATOR = re.compile(r"([^\W\d]+):(.*)", re.DOTALL)
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,12})(?:[.,]([0-9]{1,3}))?\s*([kmg]?)i?b?", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+# Databases take no number beyond 64 bits, and no message is as large.
+_LARGEST = 2**62
 
 
 class Field(StrEnum):
@@ -286,7 +288,7 @@ class _Parser:
         size = int(found[1]) * unit
         if found[2]:
             size += int(found[2]) * unit // 10 ** len(found[2])
-        self._query.larger = max(size, self._query.larger or 0)
+        self._query.larger = max(min(size, _LARGEST), self._query.larger or 0)
 
     def _in(self, value: str) -> None:
         if split(value):
