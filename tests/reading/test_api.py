@@ -18,7 +18,8 @@ from wagtail.models import PageViewRestriction
 
 from tests import factories
 from tests.reading import mail
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.archive import thread_decisions
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, FormerThread, Thread
 from wagtail_mailarchive.reading.api import MailMessagesAPIViewSet, MailThreadsAPIViewSet
 
 router = WagtailAPIRouter("wagtailapi")
@@ -148,6 +149,43 @@ def test_what_cannot_be_asked_is_said(client: Client, folder: EmailFolderPage, q
     assert response.json()["message"]
 
 
+@pytest.mark.parametrize("address", [MESSAGES, THREADS])
+def test_the_calendar_has_ends(client: Client, folder: EmailFolderPage, address: str) -> None:
+    factories.archive(folder, factories.raw())
+    with override_settings(TIME_ZONE="Europe/Berlin"):
+        for given, number in (
+            ({"after": "0001-01-01", "before": "9999-12-31"}, 1),
+            ({"before": "0001-01-01"}, 0),
+            ({"after": "9999-12-31"}, 0),
+        ):
+            found = get(client, address, folder=folder.pk, **given)["items"]
+            assert len(found) == number, given
+
+
+@pytest.mark.parametrize("key", [2**63 - 1, 2**63, 10**30])
+def test_what_no_database_can_hold_is_not_there(client: Client, key: int) -> None:
+    for address in (MESSAGES, THREADS):
+        assert client.get(f"{address}{key}/").status_code == 404
+
+
+def test_a_thread_that_went_into_another_is_found_there(
+    client: Client, folder: EmailFolderPage
+) -> None:
+    pages = factories.archive(folder, factories.raw("one"), factories.raw("other"))
+    keys = [page.thread_id for page in pages]
+    one, other = (Thread.objects.get(pk=key) for key in keys)
+    kept = thread_decisions.merge(one, other, factories.superuser()).message.thread_id
+    for key in keys:
+        found = get(client, f"{THREADS}{key}/")
+        assert (found["id"], found["message_count"]) == (kept, 2)
+        assert len(get(client, MESSAGES, thread=key)["items"]) == 2
+    private = factories.folder(privacy="groups")
+    former = FormerThread.objects.filter(pk__in=keys)
+    former.update(message=factories.archive(private, factories.raw())[0])
+    [gone] = {*keys} - {kept}
+    assert client.get(f"{THREADS}{gone}/").status_code == 404
+
+
 def test_it_is_read_only(client: Client, folder: EmailFolderPage) -> None:
     for address in (MESSAGES, THREADS):
         for method in (client.post, client.put, client.patch, client.delete):
@@ -173,4 +211,5 @@ def test_the_example_site_has_what_the_documentation_says() -> None:
     _, kept = (root / "example_project" / "api.py").read_text().split('"""\n\n', 1)
     assert f"# api.py of the site\n{kept}```" in shown
     for address, endpoint in ((MESSAGES, MailMessagesAPIViewSet), (THREADS, MailThreadsAPIViewSet)):
-        assert resolve(address, "example_project.urls").func.cls is endpoint
+        view: Any = resolve(address, "example_project.urls").func
+        assert view.cls is endpoint

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 from django.http import Http404
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -25,7 +25,7 @@ from wagtail.api.v2.views import BaseAPIViewSet
 
 from ..archive.thread_summaries import Summary
 from ..mime.message import Address
-from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
+from ..models import EmailFolderPage, EmailMessagePage, FormerThread, MessageText, Thread
 from ..models.privacy import readable, readable_folders
 from . import thread_list
 from .addresses import message_address, thread_address
@@ -40,6 +40,8 @@ MOST: Final = 100
 _USUAL: Final = 20
 _LISTED = (*COLUMNS, "thread_id", "message_id", "list_id")
 _KEY = re.compile("[0-9]{1,18}")
+# Further out a zone's offset would leave the calendar.
+_FIRST_DAY, _LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 _Json = dict[str, Any]
 
 
@@ -111,11 +113,11 @@ class MailAPIViewSet(BaseAPIViewSet):
         if given is None:
             return None
         try:
-            return datetime.combine(
-                date.fromisoformat(given), time.min, tzinfo=reader_zone(self.request)
-            )
+            day = date.fromisoformat(given)
         except ValueError:
             raise BadRequestError(f"{name} must be a date like 2026-03-31") from None
+        day = min(max(day, _FIRST_DAY), _LAST_DAY)
+        return datetime.combine(day, time.min, tzinfo=reader_zone(self.request))
 
     # -- what is answered -------------------------------------------------------------------
 
@@ -181,8 +183,10 @@ class MailMessagesAPIViewSet(MailAPIViewSet):
 
     def detail_view(self, request: Any, pk: int) -> Response:
         self.check_query_parameters(None)
-        messages = readable(EmailMessagePage.objects.filter(pk=pk), request)
-        message = messages.prefetch_related("attachments").first()
+        message = None
+        if pk <= BigIntegerField.MAX_BIGINT:
+            messages = readable(EmailMessagePage.objects.filter(pk=pk), request)
+            message = messages.prefetch_related("attachments").first()
         if message is None:
             raise Http404("There is no such message.")
         folder_address = self.address_of(self.folder_of(message.folder_id))
@@ -291,12 +295,14 @@ class MailThreadsAPIViewSet(MailAPIViewSet):
 
 
 def _thread(view: MailAPIViewSet, key: int) -> tuple[EmailFolderPage, Thread]:
-    """Return a thread and its folder.
+    """Return the thread that has, or had, this key, and its folder.
 
     Raises:
         Http404: there is none, or the reader may not read its folder.
     """
-    folder_id = Thread.objects.filter(pk=key).values_list("folder", flat=True).first()
+    found = Thread.objects.filter(pk=key).values_list("folder", flat=True)
+    former = FormerThread.objects.filter(pk=key).values_list("message__folder", flat=True)
+    folder_id = found.first() or former.first()
     if folder_id is None:
         raise Http404("There is no such thread.")
     folder = view.folder_of(folder_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import BigIntegerField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -97,6 +98,8 @@ def split(
     """
     _check(page, request, ("GET", "HEAD", "POST"))
     thread = find_thread(page, thread_id)
+    if message_id > BigIntegerField.MAX_BIGINT:
+        raise Http404
     message = get_object_or_404(readable_messages(thread, request), pk=message_id)
     folder_address = page_address(page, request)
     address = thread_address(folder_address, thread.pk)
