@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test import Client
+from django.db import OperationalError, connection, transaction
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import PageViewRestriction
 
 from tests import factories
 from tests.reading import mail
-from wagtail_mailarchive.archive import thread_decisions
+from wagtail_mailarchive.archive import thread_decisions, thread_moves
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, ReadMark, Thread
 from wagtail_mailarchive.reading import read_marks, thread_page
 
@@ -359,3 +360,40 @@ def test_marks_stay_where_a_divided_thread_grows(folder: EmailFolderPage) -> Non
     (new,) = factories.archive(folder, answer(3))
     assert address_of(new) == address_of(pages[2])
     assert client.get(address_of(new)).context["new"] == 1
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_thread_that_goes_meanwhile_keeps_nobody_from_reading(rf: RequestFactory) -> None:
+    folder = factories.folder()
+    (first, other) = factories.archive(folder, factories.raw("One"), factories.raw("Other"))
+    seen = [Thread.objects.get(messages=page) for page in (first, other)]
+    thread_decisions.merge(seen[0], seen[1], factories.superuser())
+    [gone] = [each for each in seen if not Thread.objects.filter(pk=each.pk).exists()]
+    request = rf.get("/")
+    request.user = factories.user()
+    read_marks.visit(gone, request)
+    assert not ReadMark.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one writes at a time there anyway")
+def test_no_mark_is_set_while_its_thread_is_about_to_go() -> None:
+    """A batch would be refused for it, and its mail taken for what cannot be archived."""
+    [page] = factories.archive(factories.folder(), factories.raw())
+    reader = factories.user()
+
+    def mark() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 200")
+        try:
+            ReadMark.objects.create(
+                thread_id=page.thread_id, reader=reader, seen_until=0, visited_at=timezone.now()
+            )
+        finally:
+            connection.close()
+
+    page.refresh_from_db()
+    with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
+        thread_moves.forget_marks([page.thread_id])
+        with pytest.raises(OperationalError, match="lock timeout"):
+            elsewhere.submit(mark).result()

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable
 from django.db.models import Min, Value
 from django.db.models.functions import Least
 
-from ..models import EmailMessagePage, FormerThread, ReadMark
+from ..models import EmailMessagePage, FormerThread, ReadMark, Thread
 from . import rows
 from .bulk_deletion import delete_rows
 
 
 def before_merging(gone: Collection[int], into: Collection[int]) -> None:
-    """Note where threads lead that are about to be merged into others (four queries)."""
+    """Note where threads lead that are about to be merged into others (five queries)."""
     messages = EmailMessagePage.objects.filter(thread__in=gone).order_by()
     first = dict(messages.values_list("thread_id").annotate(Min("pk")))
     forget_marks(gone)
@@ -40,7 +40,13 @@ def after_moving(moves: Iterable[tuple[int, int | None, int]]) -> None:
 
 
 def forget_marks(thread_ids: Collection[int]) -> None:
-    """Delete readers' marks of threads that are about to be deleted."""
+    """Delete readers' marks of threads that are about to be deleted.
+
+    The threads are locked first: a mark that a reader sets after this would have the database
+    refuse to delete its thread.
+    """
+    going = Thread._base_manager.filter(pk__in=thread_ids).order_by("pk")
+    list(going.select_for_update().values_list("pk"))
     delete_rows(ReadMark._base_manager.filter(thread__in=thread_ids))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -97,6 +97,9 @@ def _note(mark: ReadMark) -> None:
                 unique_fields=["thread", "reader"],
                 update_fields=["seen_before", "seen_until", "visited_at"],
             )
+    except IntegrityError:
+        # The thread went into another one meanwhile, and no mark of it is needed any more.
+        logger.info("Thread %s is no more; how far a reader has come is lost.", mark.thread_id)
     except OperationalError:
         # A database that takes no writing at the moment need not keep anybody from reading.
         logger.warning("How far a reader has come could not be noted.", exc_info=True)
