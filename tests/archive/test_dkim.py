@@ -70,7 +70,9 @@ def found(
         return records[name]
 
     messages = factories.archive(factories.folder(), *raws)
-    checked = dkim.check(list(dkim.to_check([each.pk for each in messages])), process, look_up)
+    wanted = dkim.to_check([each.pk for each in messages])
+    checked, last = dkim.check(wanted, process, look_up, seconds=60)
+    assert last is None
     dkim.write(checked)
     return [(each.verdict, each.key) for each in checked]
 
@@ -124,7 +126,8 @@ def test_what_was_found_stays_and_only_the_unanswered_is_asked_again(
     found(process, {}, second)
     every = [page.pk for page in EmailMessagePage.objects.all()]
     (left,) = dkim.to_check(every)
-    dkim.write(dkim.check([left], process, lambda name: record))
+    checked, _last = dkim.check([left], process, lambda name: record, seconds=60)
+    dkim.write(checked)
     verdicts = DkimSignature.objects.values_list("verdict", flat=True)
     assert set(verdicts) == {DkimVerdict.PASS}
 
@@ -143,6 +146,39 @@ def test_each_key_is_asked_for_once() -> None:
     remembering = Remembering(look_up)
     assert [remembering(name) for name in ("a", "b", "a")] == [None] * 3
     assert asked == ["a", "b"]
+
+
+def test_who_does_not_answer_is_asked_once() -> None:
+    asked: list[str] = []
+
+    def look_up(name: str) -> str | None:
+        asked.append(name)
+        raise NoAnswer
+
+    remembering = Remembering(look_up)
+    for name in ("a", "a", "b"):
+        with pytest.raises(NoAnswer):
+            remembering(name)
+    assert asked == ["a", "b"]
+
+
+def test_slow_answers_end_a_batch_and_not_the_work(
+    keys: tuple[bytes, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message takes as long as a batch may, and so is a batch of its own."""
+    monkeypatch.setattr(upkeep, "_SIGNED_SECONDS", -1.0)
+    monkeypatch.setattr(upkeep, "Remembering", lambda: Remembering(lambda name: None))
+    pages = factories.archive(factories.folder(), *(signed(keys[0], f"{n}\n") for n in range(3)))
+    positions: list[tuple[int, int]] = []
+    said = override_settings(
+        WAGTAIL_MAILARCHIVE={**settings.WAGTAIL_MAILARCHIVE, "DKIM_LOOKUPS": True}
+    )
+    with said:
+        run = requested()
+        assert run is not None
+        work_on(run.pk, after_batch=lambda run: positions.append((run.position, run.done)))
+    assert positions == [(page.pk, number) for number, page in enumerate(pages, 1)]
+    assert DkimSignature.objects.filter(verdict=DkimVerdict.NO_KEY).count() == 3
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ months mostly. So it is checked soon after the mail has come, and what was found
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,15 +64,23 @@ def to_check(message_ids: Sequence[int]) -> QuerySet[EmailMessagePage]:
 
 
 def check(
-    messages: Sequence[EmailMessagePage], process: DkimProcess, look_up: LookUp
-) -> list[Checked]:
-    """Return what is found out about the signatures of messages; the database is not written to.
+    messages: Iterable[EmailMessagePage], process: DkimProcess, look_up: LookUp, *, seconds: float
+) -> tuple[list[Checked], int | None]:
+    """Check the signatures of messages in their order until `seconds` have passed, at least one's.
+
+    The database is not written to.
+
+    Returns:
+        What was found out, and the key of the message after which time was up; None if all are
+        checked.
 
     Raises:
         StorageError: originals cannot be read at the moment.
         ParserUnavailable: no process can be started.
     """
+    end = time.monotonic() + seconds
     found: dict[int, list[Checked]] = {}
+    last = None
     for message in messages:
         is_signed = Trait.DKIM_SIGNED in message.details.get("traits", [])
         if is_signed and message.original_id not in found:
@@ -80,7 +89,10 @@ def check(
             except OriginalDamaged:
                 # The checks of integrity tell of it.
                 found[message.original_id] = []
-    return [each for some in found.values() for each in some]
+        if time.monotonic() > end:
+            last = message.pk
+            break
+    return [each for some in found.values() for each in some], last
 
 
 def numbers() -> dict[DkimVerdict, int]:

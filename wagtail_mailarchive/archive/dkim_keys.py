@@ -46,16 +46,22 @@ def look_up(name: str) -> str | None:
 
 
 class Remembering:
-    """Asks `look_up` once for each name."""
+    """Asks `look_up` once for each name, also where nobody answers: that takes seconds."""
 
     def __init__(self, look_up: LookUp = look_up) -> None:
         self._look_up = look_up
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, str | NoAnswer | None] = {}
 
     def __call__(self, name: str) -> str | None:
         """Return the TXT record at `name`; errors as for `look_up`."""
         if name not in self._known:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[name] = self._look_up(name)
-        return self._known[name]
+            try:
+                self._known[name] = self._look_up(name)
+            except NoAnswer as error:
+                self._known[name] = error
+        known = self._known[name]
+        if isinstance(known, NoAnswer):
+            raise NoAnswer from known
+        return known

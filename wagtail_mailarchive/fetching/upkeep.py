@@ -54,8 +54,9 @@ _TOGETHER = 200
 # Attachments in one batch, and seconds after which it ends earlier: one alone may take twenty.
 _ATTACHMENTS = 32
 _ATTACHMENT_SECONDS = 10.0
-# Messages in one batch: the DNS may take five seconds for each key.
+# Messages in one batch, and seconds after which it ends earlier: each key may take the DNS five.
 _SIGNED = 40
+_SIGNED_SECONDS = 30.0
 # Messages that the search cluster is told of in one batch.
 _CHANGES = 200
 
@@ -325,7 +326,9 @@ def _dkim(held: _Held) -> None:
     with DkimProcess() as process:
         messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
         for position, keys in _portions(held, messages, "pk", _SIGNED):
-            found = dkim.check(list(dkim.to_check(keys)), process, look_up)
+            found, last = dkim.check(dkim.to_check(keys), process, look_up, seconds=_SIGNED_SECONDS)
+            if last is not None:
+                position, keys = last, [each for each in keys if each <= last]
             with transaction.atomic():
                 bad = sum(each.is_problem for each in found)
                 held.advance(position, done=len(keys), problems=bad)
