@@ -1,8 +1,9 @@
 """Atom feeds (RFC 4287) of a folder, a thread and a search: what the reader may see, and no more.
 
 A feed is made for whoever asks, with their session, so nothing of it may be cached for others. It
-is asked for again and again: it comes with an ETag of all it says and with the time at which its
-newest message was archived, and who has it already is told so and no more.
+is asked for again and again: it comes with an ETag of all it says, and who has it already is told
+so and no more. It has no Last-Modified: where mail is hidden, or a folder renamed, the feed changes
+and no date in it does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
-from django.utils.http import http_date
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from wagtail.models import Page
@@ -31,7 +31,7 @@ from ..models.privacy import readable
 from .addresses import message_address, route_address, thread_address
 from .listing import COLUMNS, BadAddress
 from .narrowing import Narrowing, choose
-from .search_folders import Readable, hidden_messages, named, readable_folders
+from .search_folders import Readable, hidden_messages, named, on_a_site, readable_folders
 from .search_page import RETRY_AFTER
 from .thread_lookup import find_thread, readable_messages, summary_for
 from .zones import reader_zone
@@ -113,12 +113,9 @@ def search_feed(request: HttpRequest) -> HttpResponse:
     query = parse(request.GET.get("q", ""), reader_zone(request))
     if query.is_empty:
         raise Http404
-    folders = named(readable_folders(request), query)
-    addresses = {
-        folder.pk: (folder, address)
-        for folder in folders.folders
-        if (address := folder.get_full_url(request))
-    }
+    folders, addresses = on_a_site(
+        named(readable_folders(request), query), lambda folder: folder.get_full_url(request)
+    )
     link = request.build_absolute_uri(reverse("wagtail_mailarchive:search"))
     title = _("“%(query)s” in all mail") % {"query": query.text}
     try:
@@ -192,16 +189,9 @@ def _serve(
     body = feed.writeString("utf-8").encode()
     response = HttpResponse(body, content_type=feed.content_type)
     response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:40]}"'
-    modified = int(feed.changed_at.timestamp())
-    response["Last-Modified"] = http_date(modified)
     patch_cache_control(response, private=True, no_cache=True)
     patch_vary_headers(response, ["Cookie", "Accept-Language"])
-    return (
-        get_conditional_response(
-            request, etag=response["ETag"], last_modified=modified, response=response
-        )
-        or response
-    )
+    return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
 def _whole_address(page: Page, request: HttpRequest) -> str:

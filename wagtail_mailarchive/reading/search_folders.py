@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -17,6 +17,9 @@ from ..models.privacy import refused_restrictions
 
 # Paths in one question; databases bound the number of parameters.
 _TOGETHER = 5_000
+
+# A folder and its address, by the folder's key.
+Addresses = dict[int, tuple[EmailFolderPage, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,16 @@ def named(readable: Readable, query: Query) -> Readable:
             )
         folders = found
     return Readable(folders, readable.is_everything and len(folders) == len(readable.folders))
+
+
+def on_a_site(
+    readable: Readable, address_of: Callable[[EmailFolderPage], str | None]
+) -> tuple[Readable, Addresses]:
+    """Return the folders that have an address, and these; to others nobody could go."""
+    addresses = {each.pk: (each, found) for each in readable.folders if (found := address_of(each))}
+    shown = [folder for folder, _address in addresses.values()]
+    is_everything = readable.is_everything and len(shown) == len(readable.folders)
+    return Readable(shown, is_everything), addresses
 
 
 def _is_named(folder: EmailFolderPage, name: str) -> bool:
