@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import PageViewRestriction
@@ -20,6 +21,7 @@ from wagtail_mailarchive.archive.search.query import parse
 from wagtail_mailarchive.models import SavedSearch
 from wagtail_mailarchive.reading import search_facets, search_page
 from wagtail_mailarchive.reading.search_hits import PAGE_SIZE
+from wagtail_mailarchive.reading.site_search import best_hits
 
 pytestmark = pytest.mark.django_db
 
@@ -188,12 +190,42 @@ def test_what_was_found_is_marked_and_nothing_else_is_markup(client: Client) -> 
         ("Ma\u0301laga MÁLAGA", "malaga", "[Málaga] [MÁLAGA]"),
         ("a b", "-a b", "a [b]"),
         ("한글 İstanbul", "한글 istanbul", "[한글] [İstanbul]"),
+        ("rome 会 romes 会議", "romes 会 rome", "[rome] [会] [romes] [会]議"),
         ("x", "from:", "x"),
     ],
 )
 def test_marks_stand_where_the_words_are(text: str, query: str, expected: str) -> None:
     pieces = snippets.Highlighter(parse(query).shown_terms()).mark(text)
     assert "".join(f"[{piece}]" if found else piece for piece, found in pieces) == expected
+
+
+def test_many_words_are_not_each_tried_where_none_begins() -> None:
+    terms = parse(" OR ".join(f"word{number}" for number in range(39))).shown_terms()
+    pattern = snippets.Highlighter(terms)._pattern
+    assert pattern is not None
+    assert pattern.pattern.count("(?<!") == 1
+
+
+def test_the_sites_own_search_shows_the_best_hits_first(rf: RequestFactory) -> None:
+    folder, other = factories.folder(title="Sales"), factories.folder()
+    private = factories.folder(privacy="login")
+    weak, strong = factories.archive(
+        folder,
+        mail.dated(BEGIN, "Else", "needle " + "padding " * 500),
+        mail.dated(BEGIN, "Needle", "needle needle"),
+    )
+    hidden, middle = factories.archive(other, factories.raw("Needle"), factories.raw(body="needle"))
+    PageViewRestriction.objects.create(page=hidden.page_ptr, restriction_type="login")
+    factories.archive(private, factories.raw("Needle"))
+    request = rf.get("/")
+    request.user = AnonymousUser()
+    request.session = {}
+    found = best_hits(request, "needle")
+    assert [hit.message for hit in found] == [strong, middle, weak]
+    assert found[0].address == strong.url
+    assert found[0].subject == [("Needle", True)]
+    assert [hit.message for hit in best_hits(request, "needle in:sales", 1)] == [strong]
+    assert best_hits(request, "needle in:nowhere") == best_hits(request, " ") == []
 
 
 def test_mistakes_are_explained_on_the_page(client: Client) -> None:

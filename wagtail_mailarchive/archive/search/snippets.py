@@ -64,15 +64,19 @@ class Highlighter:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        found: dict[str, None] = {}
+        phrases: dict[str, None] = {}
+        runs: dict[str, None] = {}
         for term in self._terms:
             for atom in atoms(term.words):
                 if atom.is_cjk:
                     # Pairs overlap by one character.
-                    found[atom.words[0] + "".join(word[1:] for word in atom.words[1:])] = None
+                    runs[atom.words[0] + "".join(word[1:] for word in atom.words[1:])] = None
                 else:
-                    phrase = r"[\W_]{1,10}".join(map(self._word, atom.words))
-                    found[rf"(?<![^\W_])(?:{phrase})(?![^\W_])"] = None
+                    phrases[r"[\W_]{1,10}".join(map(self._word, atom.words))] = None
+        found = list(runs)
+        if phrases:
+            # Where no word begins, none of them is tried.
+            found.append(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])")
         return re.compile("|".join(found)) if found else None
 
     def _word(self, word: str) -> str:
