@@ -14,9 +14,10 @@ from tests import factories
 from tests.archive.test_facets import came_by
 from tests.reading import mail
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
-from wagtail_mailarchive.reading.listing import PAGE_SIZE
+from wagtail_mailarchive.reading.listing import PAGE_SIZE, Month
 from wagtail_mailarchive.reading.narrowing import Narrowing
 from wagtail_mailarchive.reading.thread_list import ThreadRow
+from wagtail_mailarchive.reading.timeline import timeline
 
 pytestmark = pytest.mark.django_db
 
@@ -264,6 +265,24 @@ def test_of_a_long_time_bars_show_ten_years_with_what_is_chosen_among_them(
     chosen = shown(client, folder, year="1991")["timeline"]
     assert [bar.title for bar in chosen.bars if bar.is_chosen] == ["June 1991: 1 message"]
     assert len(chosen.bars) <= 10
+
+
+@pytest.mark.parametrize(
+    ("months", "years"),
+    [
+        ([(2025, 10), (2026, 11)], ["2025", "2026"]),
+        # December alone leaves no room for its year.
+        ([(2024, 12), (2026, 6)], ["2025", "2026"]),
+        ([(2026, 3), (2026, 4)], ["2026"]),
+        ([(1990, 1), (2026, 6)], ["2017", "2019", "2021", "2023", "2025"]),
+    ],
+)
+def test_years_stand_below_the_bars_as_far_as_there_is_room(
+    months: list[tuple[int, int]], years: list[str]
+) -> None:
+    found = timeline([Month(year, month, 1) for year, month in reversed(months)], "", str)
+    assert found is not None
+    assert [label.text for label in found.labels] == years
 
 
 def test_the_timeline_runs_with_the_script(client: Client, folder: EmailFolderPage) -> None:

@@ -20,8 +20,8 @@ from .listing import Month
 
 # Months side by side; older ones are in the table.
 _WIDEST = 120
-# Years between two labels, so that they do not touch on a phone.
-_LABELS = 8
+# Of the width, in percent, between two years, so that they do not touch on a phone.
+_APART = 12.0
 HEIGHT = 56  # pixels
 _LOWEST = 3
 
@@ -166,18 +166,18 @@ def _span(months: Sequence[Month], chosen: str) -> tuple[int, int]:
 
 
 def _labels(first: int, last: int, at: Callable[[float], str]) -> list[Label]:
-    years = range(-(-first // 12), last // 12 + 1)
+    """Return the years below what is seen of them, as many as fit, the latest first of all."""
     count = last - first + 1
-    if not years:
-        return [Label(f"{first // 12}", at(50))]
-    step = -(-len(years) // _LABELS)
-    found = []
-    for year in years:
-        middle = (year * 12 + min(6, (last - year * 12 + 1) / 2) - first) * 100 / count
-        # Near the end there is no room for the whole word.
-        if (years[-1] - year) % step == 0 and 4 <= middle <= 96:
+    found: list[Label] = []
+    following = 200.0
+    for year in range(last // 12, first // 12 - 1, -1):
+        begin, end = max(year * 12, first), min(year * 12 + 12, last + 1)
+        middle = ((begin + end) / 2 - first) * 100 / count
+        # Near the ends there is no room for the whole word.
+        if 4 <= middle <= 96 and following - middle >= _APART:
             found.append(Label(f"{year}", at(middle)))
-    return found
+            following = middle
+    return found[::-1]
 
 
 def _ordinal(month: Month) -> int:
