@@ -61,7 +61,7 @@ def test_a_reader_folds_jumps_turns_pages_and_comes_back_for_what_is_new(
     tab = tab_of(user)
     tab.goto(pages[0].url)
     # By keyboard alone.
-    tab.get_by_role("link", name="Whole thread").press("Enter")
+    tab.get_by_role("link", name="Whole thread", exact=True).press("Enter")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Harbour: new cranes")
     first = tab.locator(f"#m{pages[0].pk}")
     expect(first).to_contain_text("What number 0 has to say")
