@@ -1,10 +1,10 @@
 """One measurement of this project, in a process of its own: `python -m benchmarks.archiving`.
 
 The first line of standard input is a JSON object: `host`, `port`, `username`, `secret`,
-`ca_certificate`, `protocol` ("imap" or "pop3"), and `again`, how often to look for new mail
-afterwards over IMAP. "ready" is answered, any other line starts the clock, and a JSON object with
-the results is answered last. So imports are over before the clock starts, as in a worker that
-runs all day.
+`ca_certificate`, `protocol` ("imap" or "pop3"), `again`, how often to look for new mail
+afterwards over IMAP, and `indexed`, whether text goes into the search index. "ready" is answered,
+any other line starts the clock, and a JSON object with the results is answered last. So imports
+are over before the clock starts, as in a worker that runs all day.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ django.setup()
 from django.db import connection  # noqa: E402
 
 from tests import factories  # noqa: E402
+from wagtail_mailarchive.archive.search import schema, texts  # noqa: E402
 from wagtail_mailarchive.fetching.foreground import fetch_now  # noqa: E402
-from wagtail_mailarchive.models import FetchRun, MailAccount  # noqa: E402
+from wagtail_mailarchive.models import FetchRun, MailAccount, MessageText  # noqa: E402
 from wagtail_mailarchive.sources.imap import ImapSource  # noqa: E402
 
 
 def main() -> None:
     given = json.loads(sys.stdin.readline())
     again = given.pop("again")
+    if not given.pop("indexed"):
+        _leave_out_index()
     folder = factories.folder()
     account = MailAccount(folder=folder, name="Benchmark", email="a@example.org", **_row(given))
     account.set_secret(given["secret"])
@@ -59,6 +62,17 @@ def main() -> None:
     if again:
         result["again"] = _look_again(account, again)
     print(json.dumps(result), flush=True)
+
+
+def _leave_out_index() -> None:
+    """Keep texts, which message pages show, but make nothing of them that only search reads."""
+    if connection.vendor == "sqlite":
+        schema.execute(connection, *schema.sqlite_forget_triggers(schema.TABLE))
+    else:
+        table = MessageText._meta.db_table
+        schema.execute(connection, f"DROP TRIGGER wagtail_mailarchive_index ON {table}")
+    texts.marks_of = lambda *values: ""
+    texts.cjk_of = lambda *values: ""
 
 
 def _row(given: dict[str, Any]) -> dict[str, Any]:

@@ -160,9 +160,14 @@ class Archiving:
         protocol: str = "imap",
         again: int = 0,
         sampled: bool = False,
+        indexed: bool = True,
     ) -> None:
         self._environment = database.environment(originals)
-        self._order = _reached(endpoint) | {"protocol": protocol, "again": again}
+        self._order = _reached(endpoint) | {
+            "protocol": protocol,
+            "again": again,
+            "indexed": indexed,
+        }
         self._sampled = sampled
 
     def __enter__(self) -> Self:

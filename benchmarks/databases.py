@@ -1,4 +1,7 @@
-"""New databases for each measurement, durable as in production, migrated once and then copied."""
+"""New databases for each measurement, durable as in production, made once and then copied.
+
+What is copied is the template: migrated, and empty unless somebody filled it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _SQLITE = {
 
 @dataclass(frozen=True)
 class Database:
-    """A migrated database with nothing in it.
+    """A migrated database.
 
     Attributes:
         django: its entry for DATABASES.
@@ -60,7 +63,9 @@ class SQLite:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._template = folder / "template.sqlite3"
-        _migrate(self._database(self._template))
+        self.template = self._database(self._template)
+        if not self._template.exists():
+            _migrate(self.template)
 
     @contextmanager
     def new(self) -> Iterator[Database]:
@@ -85,12 +90,16 @@ class Postgres:
 
     def __init__(self, server: PostgreSQL) -> None:
         self._server = server
-        _migrate(self._database(server.database))
+        self.template = self._database(server.database)
+        _migrate(self.template)
 
     @contextmanager
     def new(self) -> Iterator[Database]:
         name = f"bench{next(_numbers)}"
-        self._administer(f"CREATE DATABASE {name} TEMPLATE {self._server.database}")
+        self._administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._administer(
+            f"CREATE DATABASE {name} TEMPLATE {self._server.database} STRATEGY FILE_COPY"
+        )
         try:
             yield self._database(name)
         finally:

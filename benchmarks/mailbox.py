@@ -98,8 +98,8 @@ def _keep(folder: Path, number: int, make: Callable[[int], Iterator[bytes]]) -> 
         for position, raw in enumerate(make(number)):
             path = building / f"{position:06}.eml"
             path.write_bytes(raw)
-            moment = _moment(position).timestamp()
-            os.utime(path, (moment, moment))
+            dated = moment(position).timestamp()
+            os.utime(path, (dated, dated))
         building.rename(folder)
     return _kept(sorted(folder.iterdir()))
 
@@ -108,14 +108,15 @@ def _kept(files: list[Path]) -> Kept:
     return Kept(files, sum(path.stat().st_size for path in files))
 
 
-def _moment(position: int) -> datetime:
+def moment(position: int) -> datetime:
+    """Return when the message at `position` was sent."""
     return _START + timedelta(minutes=37 * position)
 
 
 # -- what the messages say -------------------------------------------------------------------
 
 
-class _Writer:
+class Writer:
     """Makes text of a Zipf-like vocabulary, so that the search index has real work."""
 
     def __init__(self, random: Random) -> None:
@@ -173,7 +174,7 @@ class _Writer:
 
 def _mixed(number: int) -> Iterator[bytes]:
     random = Random(20261120)
-    writer = _Writer(random)
+    writer = Writer(random)
     thread: list[str] = []
     for position in range(number):
         (kind,) = random.choices(_KINDS, _SHARES)
@@ -193,7 +194,7 @@ def _mixed(number: int) -> Iterator[bytes]:
 
 def small_messages(number: int) -> Iterator[bytes]:
     """Yield `number` plain messages of 4 kB, 37 minutes apart."""
-    writer = _Writer(Random(20261121))
+    writer = Writer(Random(20261121))
     for position in range(number):
         head = _head(writer, position, f"{position}.small@example.org", writer.subject())
         yield _joined(head, "Content-Type: text/plain; charset=utf-8", writer.text(3_300))
@@ -201,13 +202,13 @@ def small_messages(number: int) -> Iterator[bytes]:
 
 def _huge(number: int) -> Iterator[bytes]:
     random = Random(20261122)
-    writer = _Writer(random)
+    writer = Writer(random)
     for position in range(number):
         yield _attached(writer, position, "huge@example.org", 37_900_000)
 
 
-def _head(writer: _Writer, position: int, name: str, subject: str) -> str:
-    date = format_datetime(_moment(position))
+def _head(writer: Writer, position: int, name: str, subject: str) -> str:
+    date = format_datetime(moment(position))
     return "\r\n".join(
         [
             "Return-Path: <bounces@example.org>",
@@ -231,7 +232,7 @@ def _joined(head: str, more: str, body: str) -> bytes:
     return f"{head}{more}\r\n\r\n{body}\r\n".encode()
 
 
-def _alternative(writer: _Writer, position: int, name: str) -> bytes:
+def _alternative(writer: Writer, position: int, name: str) -> bytes:
     size = writer.random.randint(3_000, 60_000)
     boundary = f"b_{position}_alternative"
     head = _head(writer, position, name, writer.subject())
@@ -248,7 +249,7 @@ def _alternative(writer: _Writer, position: int, name: str) -> bytes:
     return _joined(head, f'Content-Type: multipart/alternative; boundary="{boundary}"', body)
 
 
-def _list_mail(writer: _Writer, position: int, name: str, thread: list[str]) -> bytes:
+def _list_mail(writer: Writer, position: int, name: str, thread: list[str]) -> bytes:
     subject = writer.subject()
     more = ["List-Id: Developers <dev.lists.example.org>"]
     if thread:
@@ -260,11 +261,11 @@ def _list_mail(writer: _Writer, position: int, name: str, thread: list[str]) -> 
     return _joined(_head(writer, position, name, subject), "\r\n".join(more), text)
 
 
-def _with_attachment(writer: _Writer, position: int, name: str) -> bytes:
+def _with_attachment(writer: Writer, position: int, name: str) -> bytes:
     return _attached(writer, position, name, int(10_000 * 100 ** (writer.random.random() ** 1.5)))
 
 
-def _attached(writer: _Writer, position: int, name: str, size: int) -> bytes:
+def _attached(writer: Writer, position: int, name: str, size: int) -> bytes:
     boundary = f"b_{position}_mixed"
     # One in three is a table that shrinks, the others are as good as random, like PDF or JPEG.
     if writer.random.random() < 0.33:
@@ -287,7 +288,7 @@ def _attached(writer: _Writer, position: int, name: str, size: int) -> bytes:
     return _joined(head, f'Content-Type: multipart/mixed; boundary="{boundary}"', body)
 
 
-def _odd_charset(writer: _Writer, position: int, name: str) -> bytes:
+def _odd_charset(writer: Writer, position: int, name: str) -> bytes:
     charset, sentence = _ODD[position % len(_ODD)]
     word = base64.b64encode(sentence[:12].encode(charset)).decode("ascii")
     head = _head(writer, position, name, f"=?{charset}?B?{word}?=")

@@ -30,6 +30,7 @@ _AT_MOST = {
 _PROGRAMS = {
     "Dovecot": ("dovecot", "--version"),
     "mbsync": ("mbsync", "--version"),
+    "notmuch": ("notmuch", "--version"),
 }
 
 
@@ -87,6 +88,25 @@ def table(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def heading(told: dict[str, Any]) -> str:
+    """Return on what was measured, and how."""
+    return (
+        f"{told['machine']}; {', '.join(f'{n} {v}' for n, v in told['versions'].items())}.\n"
+        f"{told['messages']} messages, {told['requests']} requests of each kind,"
+        f" the least of {told['rounds']} rounds, {told['clock']} clock."
+    )
+
+
+def ratio_lines(told: dict[str, Any]) -> list[str]:
+    """Return the ratios by database as a table, and what is not as wanted."""
+    names = list(told["databases"])
+    lines = [f"| ratio | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
+    for ratio, values in told["ratios"].items():
+        cells = [str(values.get(name, "not measured")) for name in names]
+        lines.append(f"| `{ratio}` | {' | '.join(cells)} |")
+    return [*lines, *(f"\nMissed: {each}." for each in told["missed"])]
+
+
 def machine() -> str:
     shared = len(os.sched_getaffinity(0))
     return f"{shared} shared cores, {datetime.now(UTC):%Y-%m-%d}"
@@ -101,5 +121,5 @@ def versions() -> dict[str, str]:
             told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         except OSError:
             continue
-        found[name] = told.removeprefix("isync ").split()[0]
+        found[name] = told.removeprefix("isync ").removeprefix("notmuch ").split()[0]
     return found

@@ -1,354 +1,280 @@
 """How long a search takes on the server, beside the bare engine, notmuch and Wagtail's own search.
 
-    python -m benchmarks.search [--messages N] [--requests N] [--database sqlite|postgresql]
-                                [--json]
+    python -m benchmarks.search [--messages N] [--requests N] [--rounds N]
+                                [--database sqlite|postgresql] [--json]
 
 A page of hits, with its counts, is measured by Django's test client: middleware, routing, queries
-and templates, no network. E is an almost empty Wagtail page. All of it in one run, in turns.
+and templates, no network. E is an almost empty Wagtail page. All of it in one run, in turns; see
+docs/explanation/benchmarks.md. The ratios, for each database, are of 95th percentiles:
 
-    {kind}_vs_engine       (page - E - 40 ms) / the bare query of the same run; at most 2 is wanted
-    counts_vs_page         page with counts / page without
-    common_vs_notmuch      our engine query, newest first / notmuch's, without its process' start
-    common_vs_wagtail      Wagtail's own database search / our page; at least 20 is wanted
-    indexing_share         share of the time to archive that the index takes
+    {kind}_vs_engine       (page - E - 40 ms) / the bare query; at most 2 is wanted
+    counts_vs_page         page with counts / page without; at most 2 is wanted
+    newest_vs_sorting      our query for the newest / fetching every hit and sorting
+    private_vs_open        pages with private folder and messages / with these open
+    common_vs_notmuch      our query for the newest / notmuch's, without its process' start
+    common_vs_wagtail      Wagtail's search for the newest 25 messages with a common word / ours
+                           for the same; at least 20 is wanted
+    common_by_rank_vs_wagtail    the same for the best 25
+    common_page_vs_wagtail       Wagtail's search for the best 25 and their number / our whole page
+    indexing_share         share of a fetch that the index takes; at most 0.25 is wanted
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import statistics
-import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from random import Random
 from typing import Any
 
-import django
+from . import corpus, report
+from .filling import say
+from .indexing import indexing_share
+from .runs import arguments, on_each
+from .search_peers import Engine, Notmuch, WagtailSearch
+from .site import Restrictions, empty_page, get, site
+from .timing import Measure, Series, Times, clock, measure
 
-from tests.servers.postgresql import PostgreSQL
+ALLOWED = 40.0  # milliseconds for a page of hits, beside E and twice its query
+_AT_MOST = {"counts_vs_page": 2.0, "indexing_share": 0.25}
+_AT_LEAST = {"common_vs_wagtail": 20.0}
+_PEER_REQUESTS = 40  # they take long
+_FETCHED, _FEW = 1_000, 50  # messages, for the share of the index
 
-from . import mailbox
-from .databases import Postgres, SQLite
-
-_BATCH = 200
-_ALLOWED = 40.0  # ms for a page of hits, beside its query
-COMMON, PHRASE = "commonplace", ("quiet", "harbour")
-_RARE_EVERY = 5_000
-_CHUNK = 1_000
-Measure = Callable[[], object]
-
-
-def messages(number: int) -> Iterator[bytes]:
-    """Yield messages of 4 kB: half of them hold `COMMON`, each 50th the phrase, all a rare word."""
-    for position, raw in enumerate(mailbox.small_messages(number)):
-        words = [f"rare{position // _RARE_EVERY}r{position % _RARE_EVERY % 97}"]
-        if position % 2:
-            words.append(COMMON)
-        if position % 50 == 0:
-            words += PHRASE
-        elif position % 3 == 0:
-            words += [PHRASE[1], "and", PHRASE[0]]
-        yield raw + f"{' '.join(words)}\r\n".encode()
+# Kinds of searches: words, and whether the best or the newest hits are asked for.
+KINDS: dict[str, tuple[Sequence[Sequence[str]], bool]] = {
+    "common_by_date": ([[word] for word in corpus.COMMON], False),
+    "common_by_rank": ([[word] for word in corpus.COMMON], True),
+    "phrase": (corpus.PHRASES, False),
+}
 
 
-def fill(number: int, mail: Path, *, privacy: str = "public") -> Any:
-    """Archive `number` messages in a new folder, keep them for notmuch, too; return the folder."""
-    from tests import factories
-    from wagtail_mailarchive.archive import originals
-    from wagtail_mailarchive.archive.writer import Incoming, Writer
-    from wagtail_mailarchive.mime.parser import parse
-    from wagtail_mailarchive.models import Mailbox
-
-    def ignore(outcomes: Counter[Any], size: int) -> None:
-        """Nobody counts here."""
-
-    folder = factories.folder(privacy=privacy)
-    owner = Mailbox.objects.create(account=None, folder=folder, name="benchmark")
-    writer = Writer(owner, 1, fence=lambda: None, also=ignore)
-    for name in ("cur", "new", "tmp"):
-        (mail / name).mkdir(parents=True, exist_ok=True)
-    source = enumerate(messages(number), 1)
-    while some := list(islice(source, _BATCH)):
-        batch = []
-        for uid, raw in some:
-            (mail / "cur" / f"{folder.pk}.{uid}:2,S").write_bytes(raw)
-            parsed = factories.storable(parse(raw))
-            batch.append(Incoming(uid, None, originals.prepare([raw]), parsed))
-        writer.write(batch)
-    return folder
-
-
-def p95(measure: Sequence[Measure], turns: int) -> list[float]:
-    """Return the 95th percentile of each in milliseconds, measured in turns."""
-    taken: list[list[float]] = [[] for _ in measure]
-    for turn in range(turns + 2):
-        for times, each in zip(taken, measure, strict=True):
-            begin = time.perf_counter()
-            each()
-            if turn >= 2:  # the first two fill caches
-                times.append((time.perf_counter() - begin) * 1000)
-    return [statistics.quantiles(times, n=20)[-1] for times in taken]
-
-
-# -- what is measured ----------------------------------------------------------------------------
-
-
-def engine_query(folder_id: int, words: Sequence[str], *, by_rank: bool) -> Measure:
-    """Return the shortest query of the engine itself for words side by side."""
-    from django.db import connection
-
-    if connection.vendor == "sqlite":
-        order = "rank" if by_rank else "rowid DESC"
-        sql = (
-            "SELECT rowid FROM wagtail_mailarchive_search "
-            f"WHERE wagtail_mailarchive_search MATCH %s ORDER BY {order} LIMIT 25"
-        )
-        params = [f'scope : "folder{folder_id}" AND "{" ".join(words)}"']
-    else:
-        asked = "(phraseto_tsquery('simple', %s) && %s::tsquery)"
-        order = f"ts_rank(search_vector, {asked}) DESC" if by_rank else "id DESC"
-        sql = (
-            "SELECT id FROM wagtail_mailarchive_messagetext "
-            f"WHERE search_vector @@ {asked} ORDER BY {order} LIMIT 25"
-        )
-        params = [" ".join(words), f"'in folder{folder_id}'"] * (2 if by_rank else 1)
-
-    def ask() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            cursor.fetchall()
-
-    return ask
-
-
-class Notmuch:
-    """Debian's notmuch over the same mail."""
-
-    def __init__(self, folder: Path, mail: Path) -> None:
-        self._environment = {**os.environ, "NOTMUCH_CONFIG": str(folder / "notmuch.ini")}
-        (folder / "notmuch.ini").write_text(
-            f"[database]\npath={mail}\n[user]\nname=b\nprimary_email=b@example.org\n"
-        )
-        self._run("new", "--quiet")
-
-    def search(self, *words: str) -> None:
-        self._run("search", "--limit=25", "--output=messages", f'"{" ".join(words)}"')
-
-    def start(self) -> None:
-        """Run it for a search that reads nothing, for what a process costs."""
-        self._run("search", "--limit=25", "--output=messages", "id:nothing")
-
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(
-            ["notmuch", *arguments],
-            env=self._environment,
-            check=True,
-            capture_output=True,
-        )
-
-
-def wagtail_search(folder_id: int) -> Measure:
-    """Index the same texts in Wagtail's own database search; return a search there."""
-    from django.db.models import F
-    from modelsearch.abstract_models import TextIDGenericRelation
-    from wagtail.search import index
-    from wagtail.search.backends import get_search_backend
-    from wagtail.search.models import IndexEntry
-
-    from wagtail_mailarchive.models import EmailMessagePage
-
-    class Text(index.SearchField):
-        def get_value(self, page: EmailMessagePage) -> str:
-            return str(page.__dict__.get("body", ""))
-
-    EmailMessagePage.search_fields = [index.SearchField("subject"), Text("snippet")]
-    # Wagtail adds this where an app starts, to models that it indexes.
-    TextIDGenericRelation(IndexEntry).contribute_to_class(EmailMessagePage, "index_entries")
-    backend = get_search_backend("default")
-    target = backend.get_index_for_model(EmailMessagePage)
-    pages = EmailMessagePage.objects.filter(folder=folder_id).order_by("pk")
-    last = 0
-    while some := list(pages.filter(pk__gt=last).annotate(body=F("text_entry__body"))[:_CHUNK]):
-        target.add_items(EmailMessagePage, some)
-        last = some[-1].pk
-    # Nothing else is in that index, so that it need not be asked for the folder.
-    return lambda: list(backend.search(COMMON, EmailMessagePage)[:25])
-
-
-def indexing_share(number: int, folder: Path) -> float:
-    """Return the share of archiving that goes into the index."""
-    from django.db import transaction
-
-    from wagtail_mailarchive.archive import messages as archived
-
-    begin = time.perf_counter()
-    spent = 0.0
-    insert = archived.insert_texts
-
-    def timed(texts: Any) -> None:
-        nonlocal spent
-        start = time.perf_counter()
-        insert(texts)
-        spent += time.perf_counter() - start
-
-    archived.insert_texts = timed
-    try:
-        fill(number, folder)
-    finally:
-        archived.insert_texts = insert
-        transaction.get_connection().ensure_connection()
-    return spent / (time.perf_counter() - begin)
-
-
-def empty_page(folder: Path) -> str:
-    """Return the address of a Wagtail page that shows its title and nothing else."""
-    from django.template import engines
-
-    from tests import factories
-
-    page = factories.workspace()
-    template = folder / page.template
-    template.parent.mkdir(parents=True)
-    template.write_text("<!DOCTYPE html><title>{{ page.title }}</title><h1>{{ page.title }}</h1>")
-    engines["django"].engine.dirs.append(folder)  # type: ignore[attr-defined]
-    address: str = page.get_url()
-    return address
-
-
-# -- the run ---------------------------------------------------------------------------------------
-
-
-def measure(number: int, turns: int, folder: Path) -> dict[str, Any]:
-    from django.db import connection
-    from django.test import Client
-
-    from wagtail_mailarchive.archive.search import Question, backend, parse
-    from wagtail_mailarchive.reading import search_page
-
-    mail = folder / "mail"
-    public = fill(number, mail)
-    fill(max(number // 10, 1), folder / "private", privacy="groups")
-    share = indexing_share(max(number // 20, 200), folder / "share")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
-    client = Client(SERVER_NAME="localhost")
-    address = public.get_url()
-    empty = empty_page(folder / "templates")
-
-    def page(address: str, **query: str) -> Measure:
-        def get() -> None:
-            response = client.get(address, query)
-            assert response.status_code == 200, (address, query, response.status_code)
-
-        return get
-
-    def varied(words: Sequence[str], **query: str) -> Measure:
-        pages = [page(address, q=text, **query) for text in words]
-        turn = iter(range(10**9))
-        return lambda: pages[next(turn) % len(pages)]()
-
-    rare = [f"rare{n}r{n}" for n in range(max(number // _RARE_EVERY, 1))]
-    phrase = [f'"{" ".join(PHRASE)}"']
-    kinds: dict[str, tuple[Measure, Measure]] = {
-        "rare": (varied(rare), engine_query(public.pk, rare[:1], by_rank=False)),
-        "common_by_date": (varied([COMMON]), engine_query(public.pk, [COMMON], by_rank=False)),
-        "common_by_rank": (
-            varied([COMMON], order="relevance"),
-            engine_query(public.pk, [COMMON], by_rank=True),
-        ),
-        "phrase": (varied(phrase), engine_query(public.pk, PHRASE, by_rank=False)),
-    }
-    measures = [page(empty), *(each for pair in kinds.values() for each in pair)]
-    base, *times = p95(measures, turns)
-    told: dict[str, Any] = {"empty_page_ms": round(base, 2), "ms": {}, "ratios": {}}
-    for position, kind in enumerate(kinds):
-        shown, bare = times[2 * position : 2 * position + 2]
-        told["ms"][kind] = {"page": round(shown, 2), "engine": round(bare, 2)}
-        ratio = max(shown - base - _ALLOWED, 0.0) / max(bare, 0.01)
-        told["ratios"][f"{kind}_vs_engine"] = round(ratio, 2)
-    question = Question.of(parse(COMMON), [public.pk])
-    ours = p95([lambda: backend().by_date(question, before=None, limit=25)], turns)[0]
-    counted = p95([lambda: backend().facts(question, limit=10_001)], turns)[0]
-    told["ms"]["common_by_date"] |= {"query": round(ours, 2), "counts": round(counted, 2)}
-    with_counts, without = _with_and_without_counts(search_page, page(address, q=COMMON), turns)
-    told["ratios"]["counts_vs_page"] = round(with_counts / without, 2)
-    if shutil.which("notmuch"):
-        notmuch = Notmuch(folder, mail)
-        started, searched = p95([notmuch.start, lambda: notmuch.search(COMMON)], min(turns, 40))
-        theirs = max(searched - started, 0.1)
-        told["ms"]["common_by_date"]["notmuch"] = round(theirs, 2)
-        told["ratios"]["common_vs_notmuch"] = round(ours / theirs, 2)
-    wagtail = p95([wagtail_search(public.pk)], min(turns, 20))[0]
-    told["ms"]["common_by_date"]["wagtail"] = round(wagtail, 2)
-    told["ratios"]["common_vs_wagtail"] = round(wagtail / told["ms"]["common_by_rank"]["page"], 2)
-    told["ratios"]["indexing_share"] = round(share, 2)
+def on(name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Measure on one database, in this process: Django is set up once."""
+    with site(name, given.messages, given.cache) as (facts, kept), empty_page() as empty:
+        restrictions, now = Restrictions(facts), clock(given.clock)
+        random = Random(20261121)
+        rare = [[word] for word in corpus.rare_words(given.messages)]
+        kinds = {"rare": (random.sample(rare, min(len(rare), given.requests)), False), **KINDS}
+        found = _series(facts.large, kinds, empty, restrictions)
+        times = measure(found, given.requests, given.rounds, now)
+        notmuch = Notmuch(kept, given.messages) if Notmuch.is_there() else None
+        say(f"{name}: indexing for Wagtail")
+        wagtail = WagtailSearch(facts.large)
+        say(f"{name}: measuring beside others")
+        few = min(given.requests, _PEER_REQUESTS)
+        beside = measure(_beside(facts.large, notmuch, wagtail), few, given.rounds, now)
+    told = _told(times, beside, kinds)
+    fetched = min(_FETCHED, max(given.messages // 10, _FEW))
+    told["ratios"]["indexing_share"] = round(indexing_share(name, fetched, given.cache), 2)
     return told
 
 
-def _with_and_without_counts(module: Any, get: Measure, turns: int) -> tuple[float, float]:
-    counted = p95([get], turns)[0]
-    counts = module.MOST_COUNTED
-    module.MOST_COUNTED = 0
-    try:
-        return counted, p95([get], turns)[0]
-    finally:
-        module.MOST_COUNTED = counts
+def _series(
+    folder_id: int,
+    kinds: dict[str, tuple[Sequence[Sequence[str]], bool]],
+    empty: str,
+    restrictions: Restrictions,
+) -> dict[str, Series]:
+    from django.test import Client
 
+    from wagtail_mailarchive.models import EmailFolderPage
 
-def on(name: str, number: int, turns: int) -> dict[str, Any]:
-    """Measure on one database, in this process: Django is set up once."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        databases: SQLite | Postgres = (
-            SQLite(folder)
-            if name == "sqlite"
-            else Postgres(stack.enter_context(PostgreSQL(fsync=True)))
+    client = Client(SERVER_NAME="localhost")
+    address = EmailFolderPage.objects.get(pk=folder_id).get_url()
+    search_page: Any = import_module("wagtail_mailarchive.reading.search_page")
+    most = search_page.MOST_COUNTED
+
+    def uncounted() -> None:
+        search_page.MOST_COUNTED = 0
+
+    def counted() -> None:
+        search_page.MOST_COUNTED = most
+
+    engine = Engine(folder_id)
+    found = {"empty": Series([get(client, empty)])}
+    for kind, (asked, by_rank) in kinds.items():
+        order = {"order": "relevance"} if by_rank else {}
+        pages = [get(client, address, q=_typed(words), **order) for words in asked]
+        found[kind] = Series(pages)
+        found[f"{kind}, open"] = Series(pages, restrictions.lift, restrictions.restore)
+        found[f"{kind}, without counts"] = Series(pages, uncounted, counted)
+        if by_rank:
+            found[f"{kind}, engine"] = Series([engine.best(words) for words in asked])
+        else:
+            found[f"{kind}, engine"] = Series([engine.newest(words) for words in asked])
+            found[f"{kind}, engine sorting"] = Series(
+                [engine.newest_of_all(words) for words in asked]
+            )
+        found[f"{kind}, query"] = Series(
+            [_query(folder_id, words, by_rank=by_rank) for words in asked]
         )
-        os.environ.update(stack.enter_context(databases.new()).environment())
-        django.setup()
-        from django.db import connection
+    return found
 
-        stack.callback(connection.close)
-        return measure(number, turns, folder)
+
+def _typed(words: Sequence[str]) -> str:
+    return " ".join(words) if len(words) == 1 else f'"{" ".join(words)}"'
+
+
+def _messages(folder_id: int, word: str, *, by_rank: bool) -> Measure:
+    """Return our own query, and reading the messages that it finds."""
+    from wagtail_mailarchive.models import EmailMessagePage
+
+    ask = _query(folder_id, [word], by_rank=by_rank)
+
+    def read() -> None:
+        keys = [each.id if by_rank else each for each in ask()]
+        found = EmailMessagePage.objects.defer("addresses", "structure", "references", "details")
+        assert list(found.filter(text_entry__in=keys)), "nothing was found"
+
+    return read
+
+
+def _query(folder_id: int, words: Sequence[str], *, by_rank: bool) -> Callable[[], list[Any]]:
+    """Return our own query, without its page."""
+    from wagtail_mailarchive.archive.search import Question, backend, parse
+
+    question = Question.of(parse(_typed(words)), [folder_id])
+    engine = backend()
+    if by_rank:
+        return lambda: engine.by_relevance(question, after=None, limit=26)
+    return lambda: engine.by_date(question, before=None, limit=26)
+
+
+def _beside(folder_id: int, notmuch: Notmuch | None, wagtail: WagtailSearch) -> dict[str, Series]:
+    """Return what others, and ours beside them, do with the common words."""
+    from django.test import Client
+
+    from wagtail_mailarchive.models import EmailFolderPage
+
+    client = Client(SERVER_NAME="localhost")
+    address = EmailFolderPage.objects.get(pk=folder_id).get_url()
+    found = {
+        "our page, best": Series(
+            [get(client, address, q=word, order="relevance") for word in corpus.COMMON]
+        ),
+        "our page, newest": Series([get(client, address, q=word) for word in corpus.COMMON]),
+        "our query, newest": _each(lambda word: _query(folder_id, [word], by_rank=False)),
+        "our messages, newest": _each(lambda word: _messages(folder_id, word, by_rank=False)),
+        "our messages, best": _each(lambda word: _messages(folder_id, word, by_rank=True)),
+        "Wagtail, best": _each(lambda word: lambda: wagtail.best(word)),
+        "Wagtail, best and number": _each(lambda word: lambda: wagtail.best_and_count(word)),
+        "Wagtail, newest": _each(lambda word: lambda: wagtail.newest(word)),
+    }
+    if notmuch is not None:
+        peer = notmuch
+        found["notmuch, newest"] = _each(lambda word: lambda: peer.search(word))
+        found["notmuch, its start"] = Series([peer.start])
+    return found
+
+
+def _each(ask: Any) -> Series:
+    return Series([ask(word) for word in corpus.COMMON])
+
+
+def _told(
+    times: dict[str, Times],
+    beside: dict[str, Times],
+    kinds: dict[str, tuple[Sequence[Sequence[str]], bool]],
+) -> dict[str, Any]:
+    empty = times["empty"].p95
+    ratios: dict[str, float] = {}
+    told: dict[str, Any] = {"empty_page_ms": times["empty"].rounded(), "kinds": {}}
+    for kind in kinds:
+        page = times[kind].p95
+        engine = times[f"{kind}, engine"].p95
+        if f"{kind}, engine sorting" in times:
+            engine = min(engine, times[f"{kind}, engine sorting"].p95)
+        told["kinds"][kind] = {
+            "page": times[kind].rounded(),
+            "query": times[f"{kind}, query"].rounded(),
+            "engine_p95": round(engine, 2),
+            "above_empty_ms": round(page - empty, 2),
+            "allowed_ms": round(ALLOWED + 2 * engine, 2),
+            "without_counts": times[f"{kind}, without counts"].rounded(),
+            "open": times[f"{kind}, open"].rounded(),
+        }
+        ratios[f"{kind}_vs_engine"] = round(max(page - empty - ALLOWED, 0.0) / engine, 2)
+    every = told["kinds"].values()
+    ratios["counts_vs_page"] = round(
+        max(each["page"]["p95"] / each["without_counts"]["p95"] for each in every), 2
+    )
+    ratios["private_vs_open"] = round(
+        max(each["page"]["p95"] / each["open"]["p95"] for each in every), 2
+    )
+    ratios["newest_vs_sorting"] = round(
+        times["common_by_date, query"].p95 / times["common_by_date, engine sorting"].p95, 3
+    )
+    told["beside_ms"] = {name: each.rounded() for name, each in beside.items()}
+    if "notmuch, newest" in beside:
+        theirs = max(beside["notmuch, newest"].p95 - beside["notmuch, its start"].p50, 0.1)
+        ratios["common_vs_notmuch"] = round(beside["our query, newest"].p95 / theirs, 2)
+    for ratio, theirs_is, ours_is in (
+        ("common_vs_wagtail", "Wagtail, newest", "our messages, newest"),
+        ("common_by_rank_vs_wagtail", "Wagtail, best", "our messages, best"),
+        ("common_page_vs_wagtail", "Wagtail, best and number", "our page, best"),
+    ):
+        ratios[ratio] = round(beside[theirs_is].p95 / beside[ours_is].p95, 2)
+    told["ratios"] = ratios
+    return told
+
+
+def missed(told: dict[str, Any]) -> list[str]:
+    """Return what is not as wanted."""
+    found = []
+    for ratio, values in told["ratios"].items():
+        most = 2.0 if ratio.endswith("_vs_engine") else _AT_MOST.get(ratio)
+        least = _AT_LEAST.get(ratio)
+        for name, value in values.items():
+            if most is not None and value > most:
+                found.append(f"{name}, {ratio}: {value}, at most {most} is wanted")
+            if least is not None and value < least:
+                found.append(f"{name}, {ratio}: {value}, at least {least} is wanted")
+    return found
+
+
+def table(told: dict[str, Any]) -> str:
+    """Return the report as Markdown."""
+    lines = [report.heading(told), ""]
+    for name, values in told["databases"].items():
+        lines += [
+            f"{name}, E = {values['empty_page_ms']['p95']} ms; p95 in ms:",
+            "",
+            "| search | page | above E | allowed | without counts | our query | bare engine |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
+        for kind, each in values["kinds"].items():
+            cells = [
+                kind.replace("_", " "),
+                each["page"]["p95"],
+                each["above_empty_ms"],
+                each["allowed_ms"],
+                each["without_counts"]["p95"],
+                each["query"]["p95"],
+                each["engine_p95"],
+            ]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+        lines += ["", "| a common word | p50 | p95 |", "|---|--:|--:|"]
+        for what, each in values["beside_ms"].items():
+            lines.append(f"| {what} | {each['p50']} | {each['p95']} |")
+        lines.append("")
+    return "\n".join(lines + report.ratio_lines(told))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"))
-    parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    if given.database:
-        told = on(given.database, given.messages, given.requests)
-        told = {given.database: told, "ratios": {given.database: told.pop("ratios")}}
-    else:
-        told = {"ratios": {}}
-        for name in ("sqlite", "postgresql"):
-            # Each in a process of its own, because Django is set up for one database.
-            command = [sys.executable, "-m", "benchmarks.search", "--json", "--database", name]
-            command += ["--messages", str(given.messages), "--requests", str(given.requests)]
-            answer = subprocess.run(command, check=True, capture_output=True, text=True)
-            one = json.loads(answer.stdout)
-            told[name] = one[name]
-            told["ratios"][name] = one["ratios"][name]
+    given = arguments(__doc__)
+    if given.here:
+        json.dump(on(given.database, given), sys.stdout)
+        return
+    told = on_each("benchmarks.search", given)
+    told["missed"] = missed(told)
     if given.json:
         json.dump(told, sys.stdout, indent=2)
         print()
-        return
-    print("| database | kind | page | engine |\n|---|---|--:|--:|")
-    for name, ratios in told["ratios"].items():
-        for kind, times in told[name]["ms"].items():
-            print(f"| {name} | {kind} | {times['page']} ms | {times['engine']} ms |")
-        print(f"\n{name}, empty page {told[name]['empty_page_ms']} ms: {ratios}\n")
+    else:
+        print(table(told))
 
 
 if __name__ == "__main__":

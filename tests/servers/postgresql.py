@@ -36,13 +36,20 @@ class PostgreSQL:
     Args:
         fsync: whether commits reach the disk as in production; tests need it not, benchmarks do.
         settings: more settings of postgresql.conf.
+        keep: where its data is kept from one run to the next; without it all is gone at the end.
     """
 
     user = "mailarchive"
     database = "mailarchive"
     host = "127.0.0.1"
 
-    def __init__(self, *, fsync: bool = False, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fsync: bool = False,
+        settings: dict[str, str] | None = None,
+        keep: Path | None = None,
+    ) -> None:
         self.settings = {
             "fsync": "on" if fsync else "off",
             "synchronous_commit": "on" if fsync else "off",
@@ -51,6 +58,7 @@ class PostgreSQL:
             **(settings or {}),
         }
         self.port = 0
+        self._keep = keep
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -96,6 +104,28 @@ class PostgreSQL:
         account.own(self._folder)
         options: dict[str, Any] = {"cwd": self._folder, **account.process_options()}
         data = self._folder / "data"
+        if self._keep is not None:
+            self._keep.mkdir(parents=True, exist_ok=True)
+            account.own(self._keep)
+            data = self._keep / "data"
+        is_new = not (data / "PG_VERSION").exists()
+        if is_new:
+            self._make(data, options)
+        (self.port,) = free_ports(1)
+        command = [_binary("postgres"), "-D", str(data), "-p", str(self.port)]
+        command += ["-c", f"listen_addresses={self.host}"]
+        command += ["-c", f"unix_socket_directories={self._folder}"]
+        for name, value in self.settings.items():
+            command += ["-c", f"{name}={value}"]
+        self._log = (self._folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT, **options
+        )
+        self._await_readiness(self._process)
+        if is_new:
+            self.create(self.database)
+
+    def _make(self, data: Path, options: dict[str, Any]) -> None:
         made = subprocess.run(
             [
                 *(_binary("initdb"), "--pgdata", str(data), "--username", self.user),
@@ -108,18 +138,6 @@ class PostgreSQL:
         )
         if made.returncode:
             raise PostgreSQLUnavailable(f"initdb failed:\n{made.stdout}{made.stderr}")
-        (self.port,) = free_ports(1)
-        command = [_binary("postgres"), "-D", str(data), "-p", str(self.port)]
-        command += ["-c", f"listen_addresses={self.host}"]
-        command += ["-c", f"unix_socket_directories={self._folder}"]
-        for name, value in self.settings.items():
-            command += ["-c", f"{name}={value}"]
-        self._log = (self._folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            command, stdout=self._log, stderr=subprocess.STDOUT, **options
-        )
-        self._await_readiness(self._process)
-        self.create(self.database)
 
     def create(self, database: str) -> None:
         """Make a database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ...models.message_text import SEQUENCE_BITS
 from .query import Node, Query
@@ -69,9 +69,11 @@ class Place:
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is counted of one hit; the columns of `MessageText`."""
+class Fact(NamedTuple):
+    """What is counted of one hit; the columns of `MessageText`.
+
+    Ten thousand of them are made for a page of hits: a dataclass takes three times as long.
+    """
 
     id: int
     folder_id: int
