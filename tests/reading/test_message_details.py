@@ -289,9 +289,10 @@ def test_files_in_a_winmail_dat_are_downloaded_with_their_exact_bytes() -> None:
 
 RESULTS = (
     "Authentication-Results: mx.example.org; dkim=fail header.d=real.example\n"
-    "Authentication-Results: other.example; dkim=pass header.d=bank.example\n"
     "Authentication-Results: MX.example.org; dkim=pass header.d=bank.example;"
     " spf=pass smtp.mailfrom=ada@real.example; x-odd=pass; dmarc=<b>\n"
+    "Authentication-Results: other.example; arc=pass\n"
+    "Authentication-Results: mx.example.org; dmarc=pass header.from=bank.example\n"
 )
 
 
@@ -303,6 +304,16 @@ def test_only_trusted_servers_are_quoted_and_of_each_the_last_word() -> None:
         text = shown(page)
     assert "mx.example.org reported: DKIM fail for real.example, SPF pass for real.example." in text
     assert "bank.example" not in text
+
+
+@pytest.mark.parametrize("result", ["; dkim=none", "; none", ""])
+def test_a_trusted_name_below_another_servers_word_is_not_believed(result: str) -> None:
+    """Mail of an account that the trusted server does not stand before."""
+    own = f"Authentication-Results: mx.elsewhere.example{result}\n"
+    (page,) = archived(own.encode() + RESULTS.encode() + factories.raw())
+    trusting = {**settings.WAGTAIL_MAILARCHIVE, "TRUSTED_AUTHSERV_IDS": ["mx.example.org"]}
+    with override_settings(WAGTAIL_MAILARCHIVE=trusting):
+        assert "reported" not in shown(page)
 
 
 def test_what_this_archive_found_out_is_told_with_its_key() -> None:

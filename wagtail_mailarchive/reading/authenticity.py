@@ -49,16 +49,20 @@ class Checked:
 def reports(found: Iterable[Reported]) -> list[Report]:
     """Return what the site's trusted servers report.
 
-    Of each server and method only the topmost field counts, the last that was written: what a
-    sender put below, under the same name, does not.
+    Each server writes its field above those it finds. So only the topmost count, down to the
+    first that is of somebody else or says nothing: what is below may be the sender's own, under a
+    trusted name, in mail that never came by that server. Of each server and method only the
+    topmost field counts, too.
     """
     trusted = {each.lower() for each in archive_settings().TRUSTED_AUTHSERV_IDS}
     topmost: dict[tuple[str, str], int] = {}
     results: dict[str, list[tuple[int, str]]] = {}
+    last = -1
     for each in found:
-        if each.server not in trusted or each.method not in _METHODS:
-            continue
-        if each.result not in _RESULTS:
+        if each.server not in trusted or each.field > last + 1:
+            break
+        last = each.field
+        if each.method not in _METHODS or each.result not in _RESULTS:
             continue
         if topmost.setdefault((each.server, each.method), each.field) == each.field:
             place = _ORDER.index(each.method)
