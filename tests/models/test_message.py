@@ -12,7 +12,7 @@ from wagtail.models import Page
 
 from tests import factories
 from wagtail_mailarchive.exceptions import MessageIsReadOnly
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, Thread
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +93,18 @@ def test_unpublishing_is_mirrored_for_counts(message: EmailMessagePage) -> None:
     message.unpublish()
     message = EmailMessagePage.objects.get(pk=message.pk)
     assert (message.live, message.listed) == (False, False)
+
+
+def test_what_is_unpublished_as_a_plain_page_is_told_of_nowhere(message: EmailMessagePage) -> None:
+    page = Page.objects.get(pk=message.pk)
+    for live in (False, True):
+        page.live = live
+        page.save()
+        message.refresh_from_db()
+        assert (message.live, message.listed) == (live, live)
+        assert Thread.objects.get().message_count == live
+    Page.objects.get(pk=message.pk).unpublish()
+    assert Thread.objects.get().snippet == ""
 
 
 def test_superusers_may_do_no_more_than_others(

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.signals import post_save
+from wagtail.models import Page
 
 from ..models import EmailMessagePage, Thread, ThreadKey
 from ..models.thread import PARTICIPANTS
@@ -187,11 +188,23 @@ def connect() -> None:
         sender=EmailMessagePage,
         dispatch_uid="wagtail_mailarchive.archive.thread_summaries",
     )
+    post_save.connect(
+        _after_base_save,
+        sender=Page,
+        dispatch_uid="wagtail_mailarchive.archive.thread_summaries.base",
+    )
 
 
 def _after_save(instance: EmailMessagePage, **kwargs: Any) -> None:
     if instance.thread_id is not None:
         recount([instance.thread_id])
+
+
+def _after_base_save(instance: Page, **kwargs: Any) -> None:
+    # A message that somebody unpublished as a plain page must be shown nowhere, too.
+    message = EmailMessagePage.objects.filter(pk=instance.pk).exclude(listed=instance.live).first()
+    if message is not None:
+        message.save()
 
 
 def of_messages(message_ids: Iterable[int]) -> set[int]:
