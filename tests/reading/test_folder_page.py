@@ -356,3 +356,18 @@ def test_no_script_and_no_style_stand_in_the_page(client: Client) -> None:
 def test_the_page_depends_on_its_reader_for_caches(client: Client) -> None:
     folder = factories.folder()
     assert "private" in client.get(folder.url)["Cache-Control"]
+
+
+def test_search_engines_are_led_to_all_mail_and_to_each_but_once(client: Client) -> None:
+    folder = factories.folder()
+    [page] = factories.archive(folder, factories.raw("needle"))
+    page.refresh_from_db()
+    thread = f"{folder.url}thread/{page.thread_id}/"
+    further = f"{thread}?before={int(BEGIN.timestamp())}000000_1"
+    for address in (folder.url, thread, further, page.url):
+        assert "X-Robots-Tag" not in client.get(address), address
+    for address in (
+        *(f"{folder.url}?view=date", f"{folder.url}?q=needle", f"{folder.url}?has=attachment"),
+        *(f"{thread}?print", f"{thread}?closed", "/mail/search/?q=needle"),
+    ):
+        assert client.get(address)["X-Robots-Tag"] == "noindex", address

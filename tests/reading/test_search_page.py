@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import PageViewRestriction
@@ -206,7 +205,7 @@ def test_many_words_are_not_each_tried_where_none_begins() -> None:
     assert pattern.pattern.count("(?<!") == 1
 
 
-def test_the_sites_own_search_shows_the_best_hits_first(rf: RequestFactory) -> None:
+def test_the_sites_own_search_shows_the_best_hits_first(client: Client) -> None:
     folder, other = factories.folder(title="Sales"), factories.folder()
     private = factories.folder(privacy="login")
     weak, strong = factories.archive(
@@ -217,9 +216,7 @@ def test_the_sites_own_search_shows_the_best_hits_first(rf: RequestFactory) -> N
     hidden, middle = factories.archive(other, factories.raw("Needle"), factories.raw(body="needle"))
     PageViewRestriction.objects.create(page=hidden.page_ptr, restriction_type="login")
     factories.archive(private, factories.raw("Needle"))
-    request = rf.get("/")
-    request.user = AnonymousUser()
-    request.session = {}
+    request = client.get(ALL).wsgi_request
     found = best_hits(request, "needle")
     assert [hit.message for hit in found] == [strong, middle, weak]
     assert found[0].address == strong.url

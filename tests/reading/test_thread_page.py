@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -199,6 +200,22 @@ def test_queries_and_weight_of_fifty_messages(folder: EmailFolderPage) -> None:
     assert counts[1] <= counts[0] + 1
     assert counts[1] <= 30
     assert len(gzip.compress(response.content, 6)) < 130_000
+
+
+def test_each_part_on_paper_says_which_it_is(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread_page, "PRINT_SIZE", 2)
+    pages = conversation(folder, 5)
+    address, told = address_of(pages[0]) + "?print", []
+    while address:
+        response = Client().get(address)
+        told += re.findall("here (messages .* to .*)", response.content.decode())
+        address = response.context["later_address"]
+    assert told == ["messages 1 to 2", "messages 3 to 4", "messages 5 to 5"]
+    assert "here messages" not in Client().get(address_of(pages[0])).content.decode()
+    monkeypatch.undo()
+    assert "here messages" not in Client().get(address_of(pages[0]) + "?print").content.decode()
 
 
 # -- what is new -----------------------------------------------------------------------------

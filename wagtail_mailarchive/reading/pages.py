@@ -31,4 +31,14 @@ def render_page(
         response.render()
     # Zone, privacy and what is offered depend on the reader.
     patch_cache_control(response, private=True)
+    leave_to_readers(request, response)
     return response
+
+
+def leave_to_readers(request: HttpRequest, response: HttpResponse) -> None:
+    """Keep search engines from what only shows the same mail again, in some other choice or form.
+
+    Pages further on in a list stay: they lead to mail that no other page leads to.
+    """
+    if request.GET.keys() - {"before", "after"}:
+        response["X-Robots-Tag"] = "noindex"

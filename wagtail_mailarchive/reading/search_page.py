@@ -23,9 +23,17 @@ from ..exceptions import SearchUnavailable
 from ..models import EmailFolderPage
 from .addresses import page_address, route_address
 from .listing import BadAddress
+from .pages import leave_to_readers
 from .saved_searches import saved_searches
 from .search_facets import Counts, counts
-from .search_folders import Readable, hidden_messages, named, readable_folders
+from .search_folders import (
+    Addresses,
+    Readable,
+    hidden_messages,
+    named,
+    on_a_site,
+    readable_folders,
+)
 from .search_hits import Hits, find_hits
 from .zones import reader_zone
 
@@ -55,20 +63,13 @@ def search(request: HttpRequest) -> HttpResponse:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     zone = reader_zone(request)
     query = parse(request.GET.get("q", ""), zone)
-    folders = named(readable_folders(request), query)
-    # A folder without an address of its own is on no site; nobody could go there.
-    addresses = {
-        folder.pk: (folder, found)
-        for folder in folders.folders
-        if (found := folder.get_url(request))
-    }
-    shown = [folder for folder, _address in addresses.values()]
-    is_everything = folders.is_everything and len(shown) == len(folders.folders)
+    folders, addresses = on_a_site(
+        named(readable_folders(request), query), lambda folder: folder.get_url(request)
+    )
     address = reverse("wagtail_mailarchive:search")
     feed = reverse("wagtail_mailarchive:search_feed")
     context = {"address": address, "folder": None, "feed": feed}
-    readable = Readable(shown, is_everything)
-    return _show(request, query, zone, readable, addresses, address, context)
+    return _show(request, query, zone, folders, addresses, address, context)
 
 
 def _show(
@@ -76,7 +77,7 @@ def _show(
     query: Query,
     zone: tzinfo,
     folders: Readable,
-    addresses: dict[int, tuple[EmailFolderPage, str]],
+    addresses: Addresses,
     address: str,
     context: dict[str, Any],
 ) -> HttpResponse:
@@ -150,4 +151,5 @@ def _show(
         response.render()
     # Hits, counts and dates depend on the reader.
     patch_cache_control(response, private=True)
+    leave_to_readers(request, response)
     return response

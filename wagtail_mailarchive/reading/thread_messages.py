@@ -91,6 +91,11 @@ def one_by_one(messages: QuerySet[EmailMessagePage]) -> Iterator[EmailMessagePag
         some = list(_after(found, Cursor(last.sorted_at, last.pk))[:_TOGETHER])
 
 
+def number_before(messages: QuerySet[EmailMessagePage], message: EmailMessagePage) -> int:
+    """Return how many of `messages` stand before one of them (one query)."""
+    return _before(messages, Cursor(message.sorted_at, message.pk)).order_by().count()
+
+
 def cursor_of(message: EmailMessagePage) -> str:
     """Return the place of a message, as addresses name it."""
     return str(Cursor(message.sorted_at, message.pk))

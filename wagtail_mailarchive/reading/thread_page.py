@@ -21,7 +21,7 @@ from .listing import BadAddress
 from .pages import render_page
 from .read_marks import newer, visit
 from .thread_lookup import find_thread, readable_messages, summary_for
-from .thread_messages import LAST, Where, portion
+from .thread_messages import LAST, Where, number_before, portion
 from .thread_posts import COLUMNS, Manner, posts
 from .zones import reader_zone
 
@@ -72,6 +72,10 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
     state = "&".join(name for name, is_so in asked.items() if is_so)
     people = _people(summary)
     user = request.user
+    printed_before = 0
+    is_part = is_printed and bool(found.messages) and bool(found.later or not where.is_first)
+    if is_part:
+        printed_before = number_before(messages, found.messages[0])
     return render_page(
         page,
         request,
@@ -91,6 +95,9 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
             "only_new": only_new,
             "is_closed": is_closed,
             "is_printed": is_printed,
+            "is_part": is_part,
+            "part_begin": printed_before + 1,
+            "part_end": printed_before + len(found.messages),
             "posts": posts(
                 found.messages,
                 request,
