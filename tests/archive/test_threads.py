@@ -330,7 +330,8 @@ def test_queries_do_not_grow_with_the_batch(folder: EmailFolderPage) -> None:
         batches.append(sum("thread" in query["sql"] for query in queries))
     # SQLite splits inserts and updates by its number of variables.
     assert batches[1] <= batches[0] + (4 if connection.vendor == "sqlite" else 0)
-    assert batches[0] <= 17
+    # One of them locks the threads that go.
+    assert batches[0] <= 18
 
 
 def test_messages_are_looked_up_by_what_they_name_however_large_the_folder(
