@@ -47,6 +47,7 @@ class EmailFolderPage(RoutedPage, Page):
     """A folder of archived mail under a workspace."""
 
     urlconf = "wagtail_mailarchive.reading.folder_urls"
+    collaboration_urlconf = "wagtail_mailarchive.collaboration.folder_urls"
     subpage_types = ["wagtail_mailarchive.EmailMessagePage"]
     preview_modes: list[Any] = []
 

@@ -59,6 +59,7 @@ class EmailMessagePage(RoutedPage, Page):
     """
 
     urlconf = "wagtail_mailarchive.reading.message_urls"
+    collaboration_urlconf = "wagtail_mailarchive.collaboration.message_urls"
     is_creatable = False
     parent_page_types = ["wagtail_mailarchive.EmailFolderPage"]
     subpage_types: list[str] = []

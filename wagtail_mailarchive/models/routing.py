@@ -21,9 +21,11 @@ class RoutedPage(RoutablePageMixin):
 
     Attributes:
         urlconf: dotted name of a module with `urlpatterns`; the pattern "" is the page itself.
+        collaboration_urlconf: the same for what people add to it.
     """
 
     urlconf: ClassVar[str]
+    collaboration_urlconf: ClassVar[str]
 
     def is_reachable(self) -> bool:
         """Whether this page and all above it are published; one query."""
@@ -42,4 +44,5 @@ class RoutedPage(RoutablePageMixin):
 
     @classmethod
     def get_subpage_urls(cls) -> Any:
-        return import_module(cls.urlconf).urlpatterns
+        names = (cls.urlconf, cls.collaboration_urlconf)
+        return [pattern for name in names for pattern in import_module(name).urlpatterns]
