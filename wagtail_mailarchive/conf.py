@@ -36,6 +36,9 @@ class ArchiveSettings:
         WORKSPACE_PAGE_TYPES: "app.Model" names of pages that may hold email folders; None = any.
         NEW_FOLDER_PRIVACY: who reads a new folder: "login" (anyone signed in), "groups" (nobody
             but superusers until groups are chosen) or "public".
+        COMMENT_MODERATION: which comments wait for a moderator where a folder does not say:
+            "open" (none), "first" (a person's first), "held" (all) or "closed" (nobody comments).
+        COMMENTERS: who may comment where a folder does not say: "anyone", "login" or "groups".
         BASE_TEMPLATE: the template that folder and message pages extend.
         SANITIZER: "nh3" or "bleach".
         ORIGINALS_STORAGE: alias in STORAGES for originals; None keeps them in the database.
@@ -62,6 +65,8 @@ class ArchiveSettings:
     ENCRYPTION_KEYS: Sequence[str] = field(default=(), repr=False)
     WORKSPACE_PAGE_TYPES: Sequence[str] | None = None
     NEW_FOLDER_PRIVACY: str = "login"
+    COMMENT_MODERATION: str = "open"
+    COMMENTERS: str = "login"
     BASE_TEMPLATE: str = "wagtail_mailarchive/base.html"
     SANITIZER: str = "nh3"
     ORIGINALS_STORAGE: str | None = None

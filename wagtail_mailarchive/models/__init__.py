@@ -4,6 +4,7 @@ from .account import AfterFetch, MailAccount, MailboxChoice, Protocol, Selection
 from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
+from .comment import Comment, CommentNotice, CommentState
 from .dkim import DkimSignature, DkimVerdict
 from .facet import AccountMessage, FacetCount, FacetKind
 from .folder import EmailFolderPage
@@ -38,6 +39,9 @@ __all__ = [
     "AttachmentContent",
     "AttachmentKind",
     "ChainEntry",
+    "Comment",
+    "CommentNotice",
+    "CommentState",
     "ContentState",
     "DkimSignature",
     "DkimVerdict",

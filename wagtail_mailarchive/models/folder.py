@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models, transaction
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.panels import FieldPanel, HelpPanel
+from modelcluster.fields import ParentalManyToManyField
+from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
 
 from ..conf import archive_settings
+from .comment import Commenters, Moderation
 from .permissions import FolderPermissionTester
 from .routing import RoutedPage
 from .site_settings import effective_settings, is_on
@@ -54,10 +57,34 @@ class EmailFolderPage(RoutedPage, Page):
     description = models.TextField(
         _("description"), blank=True, help_text=_("Shown to readers above the messages.")
     )
+    comment_moderation = models.CharField(
+        _("Comments that wait for a moderator"),
+        max_length=6,
+        choices=[("", _("As the site’s settings say")), *Moderation.choices],
+        blank=True,
+    )
+    commenters = models.CharField(
+        _("Who can comment"),
+        max_length=6,
+        choices=[("", _("As the site’s settings say")), *Commenters.choices],
+        blank=True,
+        help_text=_("Only those who can read a message can comment on it."),
+    )
+    commenter_groups = ParentalManyToManyField(
+        "auth.Group", blank=True, related_name="+", verbose_name=_("Groups that can comment")
+    )
 
     content_panels = [
         *Page.content_panels,
         FieldPanel("description"),
+        MultiFieldPanel(
+            [
+                FieldPanel("comment_moderation"),
+                FieldPanel("commenters"),
+                FieldPanel("commenter_groups", widget=CheckboxSelectMultiple),
+            ],
+            heading=_("Comments by readers"),
+        ),
         WhoCanReadPanel(heading=_("Who can read it")),
     ]
 

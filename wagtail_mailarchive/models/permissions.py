@@ -49,6 +49,10 @@ class FolderPermissionTester(PagePermissionTester):
         """Whether the user may merge and split threads of this folder."""
         return bool(self.can_publish())
 
+    def can_moderate_comments(self) -> bool:
+        """Whether the user may let comments in this folder be shown, reject and delete them."""
+        return bool(self.can_publish())
+
     def can_manage_accounts(self) -> bool:
         """Whether the user may connect, change, try and remove this folder's mail accounts."""
         return bool(self.can_publish()) and bool(self.user.has_perm(MANAGE))
@@ -138,6 +142,23 @@ def managers_of(folder: EmailFolderPage) -> QuerySet[User]:
 def all_managers() -> QuerySet[User]:
     """Return the active users who may manage the accounts of some folder."""
     return _who_hold_manage(_folders().users_with_permission("publish"))
+
+
+def may_moderate_any(user: Any) -> bool:
+    """Whether `user` may moderate the comments of some folder, if there is one."""
+    return bool(_folders().user_has_permission(user, "publish"))
+
+
+def folders_moderated_by(user: Any) -> QuerySet[EmailFolderPage]:
+    """Return the folders whose comments `user` may moderate."""
+    found: QuerySet[EmailFolderPage] = _folders().instances_user_has_permission_for(user, "publish")
+    return found
+
+
+def moderators_of(folder: EmailFolderPage) -> QuerySet[User]:
+    """Return the active users who may moderate the comments of `folder`."""
+    found: QuerySet[User] = _folders().users_with_permission_for_instance("publish", folder)
+    return found
 
 
 def _who_hold_manage(users: QuerySet[User]) -> QuerySet[User]:

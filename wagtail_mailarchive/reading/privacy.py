@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..models import EmailMessagePage
-from ..models.privacy import SESSION_KEY, refused_restrictions
+from ..models.privacy import may_see, refused_restrictions
 
 
 def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
@@ -41,10 +41,4 @@ def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[in
         user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
         if user is None:
             return False
-    # Wagtail's own rule decides, over what it looks at in a request.
-    request: Any = HttpRequest()
-    request.user = user
-    request.session = {SESSION_KEY: list(passed)}
-    if not message.is_reachable():
-        return False
-    return all(each.accept_request(request) for each in message.get_view_restrictions())
+    return may_see(message, user, passed)
