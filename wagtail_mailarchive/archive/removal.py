@@ -37,6 +37,7 @@ from ..models import (
     LedgerEntry,
     MailAccount,
     Mailbox,
+    MailTag,
     MessageText,
     MonthCount,
     Notice,
@@ -68,7 +69,7 @@ _OF_FOLDERS: tuple[type[Model], ...] = (
     *(ReadMark, FormerThread, ThreadDecision, ThreadKey, Thread),
     *(AccountMessage, MailAccount, MonthCount, FacetCount),
     *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
-    *(SavedSearch, SearchIndex, SearchChange, SearchCluster),
+    *(SavedSearch, MailTag, SearchIndex, SearchChange, SearchCluster),
 )
 
 

@@ -1,10 +1,10 @@
 """The nouns. See the table of words in docs/explanation/words.md."""
 
 from .account import AfterFetch, MailAccount, MailboxChoice, Protocol, Selection
+from .annotation import Annotation
 from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
-from .comment import Comment, CommentNotice, CommentState
 from .dkim import DkimSignature, DkimVerdict
 from .facet import AccountMessage, FacetCount, FacetKind
 from .folder import EmailFolderPage
@@ -26,6 +26,7 @@ from .saved_search import SavedSearch
 from .search_cluster import SearchChange, SearchCluster
 from .search_index import SearchIndex
 from .site_settings import ArchiveSiteSettings
+from .tag import MailTag, TaggedMessage
 from .thread import Thread, ThreadDecision, ThreadKey
 from .trial import Trial, TrialKind, TrialStatus
 from .upkeep import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
@@ -34,14 +35,12 @@ __all__ = [
     "AccountHealth",
     "AccountMessage",
     "AfterFetch",
+    "Annotation",
     "ArchiveSiteSettings",
     "Attachment",
     "AttachmentContent",
     "AttachmentKind",
     "ChainEntry",
-    "Comment",
-    "CommentNotice",
-    "CommentState",
     "ContentState",
     "DkimSignature",
     "DkimVerdict",
@@ -56,6 +55,7 @@ __all__ = [
     "Lease",
     "LedgerEntry",
     "MailAccount",
+    "MailTag",
     "Mailbox",
     "MailboxChoice",
     "MessageText",
@@ -74,6 +74,7 @@ __all__ = [
     "SearchCluster",
     "SearchIndex",
     "Selection",
+    "TaggedMessage",
     "Thread",
     "ThreadDecision",
     "ThreadKey",
