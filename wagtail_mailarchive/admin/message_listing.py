@@ -105,7 +105,7 @@ class MessageIndexView(ExplorableIndexView):
         ]
 
     def get_base_queryset(self) -> QuerySet[EmailMessagePage]:
-        messages = EmailMessagePage.objects.filter(folder_id=self.parent_page.pk)
+        messages = EmailMessagePage.objects.filter(folder_id=self.parent_page.pk, trashed=False)
         user = self.request.user
         if not may_explore(user, self.parent_page):
             explorable = self.permission_policy.explorable_instances(user)

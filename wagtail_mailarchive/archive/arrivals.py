@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ..models import ChainEntry, EmailMessagePage, LedgerEntry, Original, Outcome
+from ..models import ChainEntry, EmailMessagePage, LedgerEntry, Original, Outcome, Tombstone
 
 # At once; a check ends long before it has found so many.
 _MOST = 2000
@@ -28,7 +28,8 @@ def not_chained(folder_id: int) -> set[str]:
 def not_held(folder_id: int) -> set[str]:
     """Return the SHA-256 of what came into the folder and no folder holds any more."""
     known = links_of(folder_id).values_list("sha256")
-    lost = _first(known.difference(_held(folder_id), _in_quarantine(folder_id)))
+    erased = Tombstone.objects.filter(folder=folder_id).values_list("sha256")
+    lost = _first(known.difference(_held(folder_id), _in_quarantine(folder_id), erased))
     if lost:
         # As above: what was in quarantine may be a page of another folder by now.
         is_held = Q(messages__isnull=False) | Q(entries__outcome=Outcome.QUARANTINED)

@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from ..models import AccountMessage, FacetCount, FacetKind, MessageText
 from . import rows
+from .bulk_deletion import delete_rows
 from .rows import Row
 from .search.texts import COLUMNS
 
@@ -65,6 +66,19 @@ def add_account(account_id: int, message_ids: Collection[int], folder_id: int) -
         added = cursor.rowcount
     if added:
         _add([(folder_id, FacetKind.ACCOUNT.value, str(account_id), added, 0)])
+
+
+def remove_accounts(folder_id: int, text_ids: Collection[int]) -> None:
+    """Forget by which accounts messages came, in the present transaction (three queries)."""
+    noted = AccountMessage.objects.filter(folder=folder_id, text__in=text_ids)
+    counted = dict(noted.order_by().values_list("account").annotate(number=Count("pk")))
+    delete_rows(AccountMessage._base_manager.filter(folder=folder_id, text__in=text_ids))
+    _add(
+        [
+            (folder_id, FacetKind.ACCOUNT.value, value, -number, 0)
+            for value, number in sorted((str(each), n) for each, n in counted.items())
+        ]
+    )
 
 
 def move(pairs: Sequence[tuple[int, int]]) -> None:

@@ -97,8 +97,11 @@ def insert(originals: Sequence[PreparedOriginal]) -> dict[str, int]:
             ("original_id", "number", "deflated", "data"),
             chunks[start : start + _CHUNKS_AT_ONCE],
         )
-    # What was there already, or came from another writer meanwhile, is kept as it is.
-    return keys | _keys_of(wanted.keys() - keys.keys())
+    # What was there already, or came from another writer meanwhile, is kept as it is, and held:
+    # nobody erases it until this transaction has ended.
+    keys |= _held_keys_of(wanted.keys() - keys.keys())
+    erased = [each for sha256, each in wanted.items() if sha256 not in keys]
+    return keys | insert(erased) if erased else keys
 
 
 def read(original: Original, start: int = 0, length: int | None = None) -> bytes:
@@ -208,6 +211,11 @@ def stored_name(sha256: str) -> str:
 def _keys_of(hashes: Iterable[str]) -> dict[str, int]:
     found = Original.objects.filter(sha256__in=list(hashes))
     return dict(found.values_list("sha256", "pk"))
+
+
+def _held_keys_of(hashes: Iterable[str]) -> dict[str, int]:
+    found = Original.objects.filter(sha256__in=list(hashes)).order_by("sha256")
+    return dict(found.select_for_update(no_key=True).values_list("sha256", "pk"))
 
 
 def _recut(chunks: Sequence[bytes]) -> Iterator[bytes]:

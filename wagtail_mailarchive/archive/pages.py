@@ -28,6 +28,7 @@ Values = dict[str, Any]
 
 _MAX_CHILDREN = len(Page.alphabet) ** Page.steplen - 1
 _SLUG_HASH = 12
+_NEW = {"listed": True, "trashed": False}
 _PAGE_FIELDS = [field for field in Page._meta.local_concrete_fields if not field.primary_key]
 _PAGE_NAMES = tuple(field.attname for field in _PAGE_FIELDS)
 _PAGE_VALUES = itemgetter(*_PAGE_NAMES)
@@ -104,7 +105,7 @@ def insert(
         EmailMessagePage,
         _MESSAGE_NAMES,
         [
-            _MESSAGE_VALUES({**message, "page_ptr_id": keys[path], "listed": True})
+            _MESSAGE_VALUES({**message, "page_ptr_id": keys[path], **_NEW})
             for message, path in zip(messages, paths, strict=True)
         ],
     )

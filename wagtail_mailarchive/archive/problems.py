@@ -22,6 +22,7 @@ from ..models import (
     LedgerEntry,
     Original,
     Outcome,
+    Tombstone,
 )
 from . import rows
 
@@ -90,6 +91,8 @@ def _gone(subjects: Sequence[str]) -> Iterator[str]:
     if hashes:
         # A chain may know one whose row is not there: that is the problem.
         chained = ChainEntry.objects.filter(sha256__in=hashes)
+        erased = Tombstone.objects.filter(sha256__in=hashes, bytes_kept=False).values("sha256")
+        chained = chained.exclude(sha256__in=erased)
         hashes -= set(chained.values_list("sha256", flat=True))
     yield from (f"original {sha256}" for sha256 in hashes)
 

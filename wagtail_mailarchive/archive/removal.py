@@ -52,6 +52,9 @@ from ..models import (
     Thread,
     ThreadDecision,
     ThreadKey,
+    Tombstone,
+    TrashedFolder,
+    TrashEntry,
     Trial,
     UpkeepRun,
     WorkerHeartbeat,
@@ -70,6 +73,7 @@ _OF_FOLDERS: tuple[type[Model], ...] = (
     *(AccountMessage, MailAccount, MonthCount, FacetCount),
     *(ChainEntry, UpkeepRun, IntegrityProblem, WorkerHeartbeat),
     *(SavedSearch, MailTag, SearchIndex, SearchChange, SearchCluster),
+    *(Tombstone, TrashedFolder),
 )
 
 
@@ -140,7 +144,7 @@ def _remove_messages(folder: EmailFolderPage) -> int:
     )
     # Ours first and in one statement each: Django would load them one by one for their signals.
     delete_rows(Envelope._base_manager.filter(entry__message__in=messages))
-    for model in (LedgerEntry, MessageText, Attachment):
+    for model in (LedgerEntry, MessageText, Attachment, TrashEntry):
         delete_rows(model._base_manager.filter(message__in=messages))
     concerned = thread_summaries.of_messages(messages)
     delete_messages(messages, folder.title)

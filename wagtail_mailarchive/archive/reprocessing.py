@@ -42,7 +42,7 @@ from .search.texts import ATTACHED, COLUMNS, text_row
 from .transactions import commit, in_halves
 
 _KEPT = {
-    *("page_ptr_id", "folder_id", "original_id", "listed", "received_at"),
+    *("page_ptr_id", "folder_id", "original_id", "listed", "trashed", "received_at"),
     *("source_thread", "thread_id"),
 }
 _FIELDS = tuple(
@@ -91,7 +91,9 @@ def reprocess(
     Raises:
         ParserUnavailable, StorageError, DatabaseError: what was committed stays.
     """
-    chosen = EmailMessagePage.objects.filter(pk__in=message_ids).select_related("original")
+    # What is in the trash is read again once it is restored.
+    chosen = EmailMessagePage.objects.filter(pk__in=message_ids, trashed=False)
+    chosen = chosen.select_related("original")
     total = Reprocessed()
     for portion in portions(chosen.order_by("folder_id", "pk"), lambda page: page.original):
         results = parse_again([each.original for each in portion], parser)
@@ -161,9 +163,10 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
 
 
 def _stored(parsed: Mapping[int, ParsedMessage]) -> dict[int, dict[str, Any]]:
-    """Return what the database holds of messages; those deleted meanwhile are missing."""
+    """Return what the database holds of messages; what is deleted or trashed is missing."""
     names = {*_FIELDS, *_KEPT, "title", "first_published_at", "original__size", _DECIDED_BY}
-    found = EmailMessagePage.objects.filter(pk__in=parsed).order_by("pk").values(*names)
+    chosen = EmailMessagePage.objects.filter(pk__in=parsed, trashed=False)
+    found = chosen.order_by("pk").values(*names)
     return {values["page_ptr_id"]: values for values in found}
 
 

@@ -31,6 +31,7 @@ from ..models import (
     IntegrityProblem,
     LedgerEntry,
     Original,
+    Tombstone,
 )
 from . import arrivals, blame, chain, originals
 from .arrivals import links_of, messages_of, quarantined_of
@@ -189,6 +190,9 @@ def check_links(entries: Sequence[ChainEntry]) -> Batch:
     before = _digests_before(entries)
     hashes = {each.sha256 for each in entries}
     there = set(Original.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
+    # A chain goes on saying what came in; what was erased since is missing rightly.
+    stones = Tombstone.objects.filter(sha256__in=hashes - there, bytes_kept=False)
+    erased = set(stones.values_list("sha256", flat=True)) if hashes - there else set()
     batch = Batch(0, len(entries))
     for entry in entries:
         subject = f"chain {entry.folder_id}/{entry.number}"
@@ -196,7 +200,7 @@ def check_links(entries: Sequence[ChainEntry]) -> Batch:
         if not _follows(entry, before.get((entry.folder_id, entry.number - 1))):
             broken = ChainBroken(folder=entry.folder_id, number=entry.number)
             batch.found.append(Found(subject, entry.folder_id, broken))
-        if entry.sha256 not in there:
+        if entry.sha256 not in there and entry.sha256 not in erased:
             missing = OriginalMissing(sha256=entry.sha256)
             batch.found.append(Found(f"original {entry.sha256}", entry.folder_id, missing))
     return batch

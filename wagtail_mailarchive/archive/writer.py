@@ -19,7 +19,7 @@ from ..crossings import Crossing, cross
 from ..exceptions import DatabaseRefusedMessage, MessageError
 from ..mime.message import ParsedMessage
 from ..models import LedgerEntry, Mailbox, Outcome, Presence
-from . import chain, envelopes, facets, messages, originals, pages, rows
+from . import chain, envelopes, erasing, facets, messages, originals, pages, rows
 from .chain import Arrival
 from .dates import showable
 from .messages import NewMessage
@@ -33,6 +33,8 @@ _DECISION = (
     *("outcome", "size", "received_at", "original_id", "message_id", "decided_at"),
     *("reason_code", "reason_params"),
 )
+
+_WITH_PAGE = (Outcome.ARCHIVED, Outcome.DUPLICATE)
 
 # What becomes of one message of a batch; the number is its original's key.
 _Decided = tuple["Incoming", int, Outcome]
@@ -127,13 +129,16 @@ class Writer:
         # Another account's worker may be archiving into this folder: what it holds is only
         # known for sure once its page is locked.
         parent = pages.lock_folder(self._mailbox.folder_id)
+        refused = erasing.held_back(parent.pk, keys)
         held = messages.of_originals(parent.pk, keys.values())
         decided: list[_Decided] = []
         new: dict[int, NewMessage] = {}
         for each in batch:
             original = each.original
             original_id = keys[original.sha256]
-            if isinstance(each.parsed, MessageError):
+            if original.sha256 in refused:
+                outcome = Outcome.ERASED
+            elif isinstance(each.parsed, MessageError):
                 outcome = Outcome.QUARANTINED
             elif original_id in held or original_id in new:
                 outcome = Outcome.DUPLICATE
@@ -152,9 +157,7 @@ class Writer:
         held |= messages.insert(parent, list(new.values()), now)
         if self._mailbox.account_id is not None:
             came = {
-                held[original_id]
-                for _, original_id, outcome in decided
-                if outcome is not Outcome.QUARANTINED
+                held[original_id] for _, original_id, outcome in decided if outcome in _WITH_PAGE
             }
             facets.add_account(self._mailbox.account_id, came, parent.pk)
         chain.append(
@@ -162,12 +165,13 @@ class Writer:
             [
                 Arrival(each.original.sha256, self._mailbox.name)
                 for each, _, outcome in decided
-                if outcome is not Outcome.DUPLICATE
+                if outcome in (Outcome.ARCHIVED, Outcome.QUARANTINED)
             ],
             now,
         )
         cross(Crossing.PAGES_INSERTED)
         self._record(decided, held, now)
+        erasing.release(keys[sha256] for sha256 in refused)
         cross(Crossing.LEDGER_WRITTEN)
         outcomes = Counter(outcome for _, _, outcome in decided)
         self._also(outcomes, sum(each.original.size for each in batch))
@@ -185,10 +189,10 @@ class Writer:
                     outcome,
                     incoming.original.size,
                     incoming.received_at,
-                    original_id,
-                    None if outcome is Outcome.QUARANTINED else held[original_id],
+                    None if outcome is Outcome.ERASED else original_id,
+                    held[original_id] if outcome in _WITH_PAGE else None,
                     now,
-                    *_reason(incoming.parsed),
+                    *_reason(incoming.parsed if outcome is Outcome.QUARANTINED else None),
                     now,
                     Presence.PRESENT,
                 )
@@ -207,5 +211,5 @@ class Writer:
             envelopes.keep(self._mailbox, self._uidvalidity, headers)
 
 
-def _reason(parsed: ParsedMessage | MessageError) -> tuple[str, dict[str, str | int]]:
+def _reason(parsed: ParsedMessage | MessageError | None) -> tuple[str, dict[str, str | int]]:
     return (parsed.code, parsed.params) if isinstance(parsed, MessageError) else ("", {})

@@ -187,7 +187,7 @@ def work_on(
 
 def to_reprocess(folder_id: int | None, *, is_complete: bool) -> QuerySet[EmailMessagePage]:
     """Return the messages to be read again: those that an older parser read, or all."""
-    pages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
+    pages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(trashed=False).order_by()
     if folder_id is not None:
         pages = pages.filter(folder_id=folder_id)
     return pages if is_complete else pages.filter(parsed_by__lt=VERSION)

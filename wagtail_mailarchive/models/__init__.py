@@ -5,6 +5,7 @@ from .annotation import Annotation
 from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
+from .comment import Comment, CommentNotice, CommentState
 from .dkim import DkimSignature, DkimVerdict
 from .facet import AccountMessage, FacetCount, FacetKind
 from .folder import EmailFolderPage
@@ -28,6 +29,8 @@ from .search_index import SearchIndex
 from .site_settings import ArchiveSiteSettings
 from .tag import MailTag, TaggedMessage
 from .thread import Thread, ThreadDecision, ThreadKey
+from .tombstone import Tombstone
+from .trash import TrashedFolder, TrashEntry
 from .trial import Trial, TrialKind, TrialStatus
 from .upkeep import IntegrityProblem, UpkeepKind, UpkeepRun, UpkeepStatus
 
@@ -41,6 +44,9 @@ __all__ = [
     "AttachmentContent",
     "AttachmentKind",
     "ChainEntry",
+    "Comment",
+    "CommentNotice",
+    "CommentState",
     "ContentState",
     "DkimSignature",
     "DkimVerdict",
@@ -78,6 +84,9 @@ __all__ = [
     "Thread",
     "ThreadDecision",
     "ThreadKey",
+    "Tombstone",
+    "TrashEntry",
+    "TrashedFolder",
     "Trial",
     "TrialKind",
     "TrialStatus",

@@ -54,7 +54,8 @@ class EmailMessagePage(RoutedPage, Page):
             `mime.message.Part`.
         details: `mime.details.Details` as JSON, without what is empty.
         parsed_by: the `mime.VERSION` that all this was read with; 0 for one before there were any.
-        listed: mirror of `live`, indexed, for counts.
+        listed: published and not in the trash; indexed, for counts.
+        trashed: it is in the trash; see `TrashEntry`.
         defects: names of what was wrong with the message.
     """
 
@@ -116,6 +117,7 @@ class EmailMessagePage(RoutedPage, Page):
     defects = models.JSONField(default=list, editable=False)
     parsed_by = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     listed = models.BooleanField(default=True, editable=False)
+    trashed = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("message")
@@ -127,7 +129,9 @@ class EmailMessagePage(RoutedPage, Page):
         ]
         indexes = [
             models.Index(
-                fields=["folder", "-sorted_at", "-page_ptr"], name="mailarchive_newest_first"
+                fields=["folder", "-sorted_at", "-page_ptr"],
+                name="mailarchive_newest_first",
+                condition=models.Q(trashed=False),
             ),
             models.Index(fields=["message_id_digest"], name="mailarchive_message_id"),
             models.Index(
@@ -137,7 +141,9 @@ class EmailMessagePage(RoutedPage, Page):
             ),
             models.Index(fields=["thread", "sorted_at", "page_ptr"], name="mailarchive_thread"),
             models.Index(
-                fields=["folder"], name="mailarchive_unlisted", condition=models.Q(listed=False)
+                fields=["folder"],
+                name="mailarchive_unlisted",
+                condition=models.Q(listed=False, trashed=False),
             ),
             models.Index(
                 fields=["folder"],
@@ -191,6 +197,9 @@ class EmailMessagePage(RoutedPage, Page):
             raise MessageChangeRefused
         # Threads grow while somebody holds an older copy of one of their messages.
         self.thread_id = stored.thread_id
+        # Nor does publishing it by some other way bring it back from the trash.
+        self.trashed = stored.trashed
+        self.live = self.live and not self.trashed
         for field in self._meta.concrete_fields:
             if field.name in _CHANGEABLE or field.attname in self.get_deferred_fields():
                 continue
@@ -228,6 +237,9 @@ class EmailMessagePage(RoutedPage, Page):
 
     def permissions_for_user(self, user: Any) -> MessagePermissionTester:
         return MessagePermissionTester(user, self)
+
+    def is_reachable(self) -> bool:
+        return not self.trashed and super().is_reachable()
 
     # -- how Wagtail sees it ------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def readable(
 ) -> QuerySet[EmailMessagePage]:
     """Return those of readable folders' `messages` that `request` may read, too."""
     hidden = refused_restrictions(request).values("page_id")
-    return messages.filter(live=True).exclude(pk__in=hidden)
+    return messages.filter(live=True, trashed=False).exclude(pk__in=hidden)
 
 
 def may_see(message: EmailMessagePage, user: Any, passed: Sequence[int] = ()) -> bool:

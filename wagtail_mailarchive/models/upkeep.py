@@ -21,6 +21,10 @@ class UpkeepKind(models.TextChoices):
     CONTENTS = "contents", _("reading attachments")
     DKIM = "dkim", _("check of DKIM signatures")
     CLUSTER = "cluster", _("update of the search cluster")
+    TRASH = "trash", _("moving all mail to the trash")
+    RESTORE = "restore", _("restoring all mail from the trash")
+    ERASE = "erase", _("erasing mail")
+    EMPTY = "empty", _("emptying the trash by time")
 
 
 class UpkeepStatus(models.TextChoices):
@@ -48,6 +52,8 @@ class UpkeepRun(models.Model):
         problems: those of `done` that are not as they should be.
         bytes_read: bytes of originals that a check has read back.
         worked_at: when a worker last committed; the run of one that died goes on elsewhere.
+        reason: why mail is trashed or erased.
+        until: the highest key of what it is about; what comes later is not. Null for no bound.
         error_code, error_params: why it failed; an error of `exceptions`.
     """
 
@@ -72,6 +78,8 @@ class UpkeepRun(models.Model):
     done = models.PositiveBigIntegerField(default=0)
     problems = models.PositiveBigIntegerField(default=0)
     bytes_read = models.PositiveBigIntegerField(default=0)
+    reason = models.CharField(max_length=500, blank=True, db_default="")
+    until = models.BigIntegerField(null=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_params = models.JSONField(default=dict, blank=True)
 

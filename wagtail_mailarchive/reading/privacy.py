@@ -22,11 +22,15 @@ from ..models.privacy import may_see, refused_restrictions
 def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
     """Return the messages of a folder that `readable` leaves out, as two disjoint sets.
 
-    Two, because each has an index to find its few rows; a condition with OR walks the folder.
+    What is in the trash is not among them: it is counted nowhere. Two sets, because each has an
+    index to find its few rows; a condition with OR walks the folder.
     """
     in_folder = EmailMessagePage.objects.filter(folder=folder_id)
     hidden = refused_restrictions(request).values("page_id")
-    return [in_folder.filter(listed=False), in_folder.filter(listed=True, pk__in=hidden)]
+    return [
+        in_folder.filter(listed=False, trashed=False),
+        in_folder.filter(listed=True, pk__in=hidden),
+    ]
 
 
 def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[int]) -> bool:

@@ -61,7 +61,7 @@ def hidden_messages(folder_ids: Sequence[int], request: HttpRequest) -> list[int
     refused = refused_restrictions(request).values("page_id")
     for start in range(0, len(folder_ids), _TOGETHER):
         inside = EmailMessagePage.objects.filter(folder__in=folder_ids[start : start + _TOGETHER])
-        hidden += inside.filter(listed=False).values_list("pk", flat=True)
+        hidden += inside.filter(listed=False, trashed=False).values_list("pk", flat=True)
         hidden += inside.filter(listed=True, pk__in=refused).values_list("pk", flat=True)
     return hidden
 

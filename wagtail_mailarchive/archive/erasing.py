@@ -1,0 +1,190 @@
+"""Erasing: irrevocably, from the trash, hundreds of messages at a time.
+
+With a message go its page, its index rows, what people wrote about it, pictures of its attachments
+that no other message has, and the bytes wherever nothing else in the archive holds them. What stays
+is a tombstone, which the writer asks before it takes mail into the folder, and the folder's chain,
+which says that something came in and nothing of what it was.
+
+Each transaction leaves a whole folder behind, so this may be interrupted and begun again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+
+from django.core.files.storage import InvalidStorageError, storages
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Greatest
+from django.utils import timezone
+from wagtail.models import Page
+
+from ..exceptions import StorageError
+from ..models import (
+    Attachment,
+    DkimSignature,
+    EmailMessagePage,
+    Envelope,
+    LedgerEntry,
+    MessageText,
+    Original,
+    OriginalChunk,
+    Outcome,
+    Tombstone,
+    TrashEntry,
+)
+from ..models.original import DATABASE
+from . import contents, pages, rows, thread_summaries
+from .bulk_deletion import delete_messages, delete_rows
+from .originals import stored_name
+from .transactions import commit
+
+# Messages in one transaction. What refers to messages is asked for once in each, so that larger
+# ones cost less; SQLite takes 32,766 keys in a statement.
+TOGETHER = 2000
+
+_TOMBSTONE = ("sha256", "folder_id", "reason", "user_id", "erased_at", "bytes_kept")
+
+
+def erase(
+    folder_id: int,
+    message_ids: Sequence[int],
+    *,
+    user_id: int | None,
+    reason: str,
+    fence: Callable[[], None] = lambda: None,
+) -> int:
+    """Erase messages that are in the trash of a folder, in one transaction; return how many.
+
+    Args:
+        message_ids: at most `TOGETHER`; those not in the trash any more stay.
+        user_id: null where the trash is emptied by time.
+        fence: the first statement; may raise to prevent the commit.
+
+    Raises:
+        StorageError: originals cannot be deleted where they are kept; nothing was committed.
+        ArchiveInUse: an object of the site protects one of the messages; as above.
+        DatabaseError: as above.
+    """
+    return commit(lambda: _erase(folder_id, message_ids, user_id, reason, fence))
+
+
+def held_back(folder_id: int, hashes: Collection[str]) -> set[str]:
+    """Return those of `hashes` that the folder does not take any more, in one query."""
+    stones = Tombstone.objects.filter(folder=folder_id, sha256__in=hashes)
+    return set(stones.values_list("sha256", flat=True))
+
+
+def release(original_ids: Iterable[int]) -> None:
+    """Delete the bytes of originals that nothing holds, in the present transaction.
+
+    Raises:
+        StorageError: they cannot be deleted where they are kept.
+    """
+    if keys := list(original_ids):
+        originals = Original.objects.filter(pk__in=keys).order_by("sha256")
+        _delete_bytes(_unheld(list(originals.select_for_update())))
+
+
+def _erase(
+    folder_id: int,
+    message_ids: Sequence[int],
+    user_id: int | None,
+    reason: str,
+    fence: Callable[[], None],
+) -> int:
+    fence()
+    folder = pages.lock_folder(folder_id)
+    chosen = EmailMessagePage.objects.filter(folder=folder_id, pk__in=message_ids, trashed=True)
+    found = list(chosen.order_by("pk").values_list("pk", "original_id", "thread_id"))
+    if not found:
+        return 0
+    keys = [pk for pk, *_ in found]
+    original_ids = [original_id for _pk, original_id, _thread in found]
+    _settle_ledger(folder_id, keys, original_ids)
+    _delete_attachments(keys)
+    delete_rows(MessageText._base_manager.filter(message__in=keys))
+    delete_rows(TrashEntry._base_manager.filter(message__in=keys))
+    delete_messages(keys, folder.title)
+    thread_summaries.recount({thread for *_, thread in found if thread is not None})
+    # A count that was wrong already must not fall below zero, which the database refuses.
+    here = Page.objects.filter(pk=folder_id)
+    here.update(numchild=Greatest(F("numchild") - len(keys), 0))
+    _bury(folder_id, original_ids, user_id, reason, timezone.now())
+    return len(found)
+
+
+def _settle_ledger(folder_id: int, keys: Sequence[int], original_ids: Sequence[int]) -> None:
+    """Say in the ledger that these are erased; copies in this folder's quarantine as well."""
+    of_pages = LedgerEntry.objects.filter(message__in=keys)
+    in_quarantine = LedgerEntry.objects.filter(
+        mailbox__folder=folder_id, original__in=original_ids, outcome=Outcome.QUARANTINED
+    )
+    entries = [*of_pages.values_list("pk", flat=True), *in_quarantine.values_list("pk", flat=True)]
+    delete_rows(Envelope._base_manager.filter(entry__in=entries))
+    LedgerEntry.objects.filter(pk__in=entries).update(
+        outcome=Outcome.ERASED,
+        message=None,
+        original=None,
+        reason_code="",
+        reason_params={},
+        decided_at=timezone.now(),
+    )
+
+
+def _delete_attachments(keys: Sequence[int]) -> None:
+    attachments = Attachment._base_manager.filter(message__in=keys)
+    hashes = set(attachments.values_list("sha256", flat=True))
+    delete_rows(attachments)
+    contents.forget_unused(hashes)
+
+
+def _bury(
+    folder_id: int, original_ids: Sequence[int], user_id: int | None, reason: str, now: datetime
+) -> None:
+    """Leave tombstones, and delete the bytes that nothing holds any more.
+
+    Rows are locked in the order of SHA-256, as the writer inserts them: whoever archives the same
+    mail elsewhere at this moment waits, and then brings the bytes anew.
+    """
+    originals = Original.objects.filter(pk__in=original_ids).order_by("sha256")
+    found = list(originals.select_for_update())
+    gone = _unheld(found)
+    gone_ids = {each.pk for each in gone}
+    rows.insert(
+        Tombstone,
+        _TOMBSTONE,
+        [(each.sha256, folder_id, reason, user_id, now, each.pk not in gone_ids) for each in found],
+        unique=("sha256", "folder_id"),
+        update=("reason", "user_id", "erased_at", "bytes_kept"),
+    )
+    _delete_bytes(gone)
+
+
+def _unheld(originals: Sequence[Original]) -> list[Original]:
+    """Return those that no message has, and no entry of a ledger."""
+    this = OuterRef("pk")
+    in_pages = Exists(EmailMessagePage.objects.filter(original=this))
+    in_ledger = Exists(LedgerEntry.objects.filter(original=this))
+    chosen = Original.objects.filter(pk__in=[each.pk for each in originals]).order_by()
+    held = set(chosen.filter(Q(in_pages) | Q(in_ledger)).values_list("pk", flat=True))
+    return [each for each in originals if each.pk not in held]
+
+
+def _delete_bytes(originals: Sequence[Original]) -> None:
+    """Delete originals; files before the commit, so that none is left that nothing names.
+
+    Whoever is stopped between the two erases the same messages again, and deletes what is not there
+    any more without complaint.
+    """
+    keys = [each.pk for each in originals]
+    delete_rows(OriginalChunk._base_manager.filter(original__in=keys))
+    delete_rows(DkimSignature._base_manager.filter(original__in=keys))
+    delete_rows(Original._base_manager.filter(pk__in=keys))
+    for each in originals:
+        if each.store == DATABASE:
+            continue
+        try:
+            storages[each.store].delete(stored_name(each.sha256))
+        except (OSError, InvalidStorageError) as error:
+            raise StorageError(store=each.store) from error
