@@ -14,16 +14,20 @@ class MailArchiveConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from wagtail.models import ReferenceIndex
+
         from . import checks  # noqa: F401  (registers them)
         from .admin.account_panel import MailAccountsPanel
         from .archive import thread_summaries, tree
-        from .models import EmailFolderPage
+        from .models import EmailFolderPage, Relation
 
         tree.connect()
         thread_summaries.connect()
         # Added here, because the panel comes from a room above the models.
         panel = MailAccountsPanel(heading=_("Mail accounts"), icon="mail")
         EmailFolderPage.content_panels = [*EmailFolderPage.content_panels, panel]
+        # So that Wagtail's usage views know what mail is related to.
+        ReferenceIndex.register_model(Relation)
         post_migrate.connect(make_schedule, sender=self)
 
 

@@ -22,6 +22,7 @@ from .month_count import MonthCount
 from .notice import Notice
 from .original import Original, OriginalChunk
 from .read_mark import ReadMark
+from .relation import Relation
 from .run import FetchRun, RunStatus, Trigger
 from .saved_search import SavedSearch
 from .search_cluster import SearchChange, SearchCluster
@@ -74,6 +75,7 @@ __all__ = [
     "Presence",
     "Protocol",
     "ReadMark",
+    "Relation",
     "RunStatus",
     "SavedSearch",
     "SearchChange",
