@@ -49,6 +49,8 @@ class ArchiveSettings:
         READ_ATTACHMENTS: whether text and pictures are read out of attachments after each fetch.
         TRUSTED_AUTHSERV_IDS: names under which the site's own mail servers report in
             Authentication-Results (RFC 8601); only what they say is shown to readers.
+        TRASH_DAYS: how long mail stays in the trash; 0 for until somebody empties it. Mail that is
+            nowhere else stays in any case.
         DKIM_LOOKUPS: whether keys of DKIM signatures are looked up in the DNS after each fetch.
         ALLOW_PLAINTEXT: whether accounts may use connections without TLS.
         ALLOWED_MAIL_HOSTS: host names and networks (CIDR) that may be reached although they are
@@ -77,6 +79,7 @@ class ArchiveSettings:
     READ_ATTACHMENTS: bool = True
     TRUSTED_AUTHSERV_IDS: Sequence[str] = ()
     DKIM_LOOKUPS: bool = False
+    TRASH_DAYS: int = 30
     ALLOW_PLAINTEXT: bool = False
     ALLOWED_MAIL_HOSTS: Sequence[str] = ()
     ALLOWED_MAIL_PORTS: Sequence[int] = (143, 993, 110, 995)

@@ -529,6 +529,26 @@ class UnsentDraft(NotSelected):
     template = gettext_noop("This message is a draft that nobody has sent yet.")
 
 
+class ExcludedBySite(NotSelected):
+    """Raised by receivers of `signals.before_archiving`; `reason` is shown to managers."""
+
+    template = gettext_noop("A rule of this site keeps this message out: %(reason)s")
+
+    def __init__(self, *, reason: str) -> None:
+        # The words are the site's, but they may quote mail: NUL and lone surrogates end here.
+        printable = "".join(each if each.isprintable() else " " for each in reason[:500])
+        super().__init__(reason=printable)
+
+
+class ExclusionUndecided(NotSelected):
+    """A receiver of `signals.before_archiving` failed; it is asked again."""
+
+    template = gettext_noop(
+        "The site's own rule for what is archived failed at this message. It is asked again at "
+        "the next fetch; the error is in the site's log."
+    )
+
+
 # -- single messages -------------------------------------------------------------------------
 
 
@@ -799,4 +819,10 @@ class UnexpectedUpkeepError(MailArchiveError):
     template = gettext_noop(
         "This stopped for a reason we did not foresee. The log of the worker says more; "
         "what was done before is kept."
+    )
+
+
+class ErasingUnderWay(MailArchiveError):
+    template = gettext_noop(
+        "Mail of “%(folder)s” is being erased already. Wait until that is done, and ask again."
     )

@@ -12,6 +12,7 @@ from .fetching import (
     reconciliation_schedule,
     schedule,
     search_feed,
+    trash_requests,
     trials,
     upkeep,
     upkeep_requests,
@@ -31,6 +32,7 @@ def dispatch() -> int:
     alerts.evaluate()
     notices.request_sending()
     upkeep_requests.dispatch()
+    trash_requests.request_emptying()
     search_feed.request()
     integrity_alarm.request_sending()
     return len(requested)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from wagtail.models import Page
 
+from ..conf import archive_settings
 from ..models import (
     Attachment,
     EmailFolderPage,
@@ -103,6 +104,21 @@ def only_here(folder: EmailFolderPage) -> int:
     """Return how many messages of `folder` are on no server and in no other folder any more."""
     held: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(folder=folder)
     return held.exclude(is_elsewhere()).order_by().count()
+
+
+def due(folder_id: int, until: int | None = None) -> QuerySet[TrashEntry]:
+    """Return what is emptied by time: old enough, and not the only copy that there is.
+
+    Args:
+        until: the highest key of those asked about; None for no bound.
+    """
+    days = archive_settings().TRASH_DAYS
+    elsewhere = EmailMessagePage.objects.filter(is_elsewhere(), pk=OuterRef("message_id"))
+    entries = TrashEntry.objects.filter(Exists(elsewhere), folder=folder_id, to_erase=False)
+    if days <= 0:
+        return entries.none()
+    entries = entries.filter(trashed_at__lt=timezone.now() - timedelta(days=days))
+    return entries if until is None else entries.filter(pk__lte=until)
 
 
 # -- in ---------------------------------------------------------------------------------------

@@ -248,6 +248,10 @@ def _is_template(value: object) -> bool:
     return True
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _is_positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -295,6 +299,7 @@ _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
     "ALLOWED_MAIL_PORTS": ("E011", _are_ports, "a list of port numbers"),
     "ALLOW_PLAINTEXT": ("E012", lambda value: isinstance(value, bool), "True or False"),
     "FETCH_INTERVAL": ("E013", _is_positive, "a number of minutes"),
+    "TRASH_DAYS": ("E045", _is_count, "a number of days, 0 for no end"),
     "MAX_MESSAGE_SIZE": ("E014", _is_positive, "a number of bytes"),
     "READ_ATTACHMENTS": ("E018", lambda value: isinstance(value, bool), "True or False"),
     "TRUSTED_AUTHSERV_IDS": (

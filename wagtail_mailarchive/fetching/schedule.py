@@ -139,7 +139,8 @@ def repair_schedule() -> Schedule:
 
 
 def _due_accounts() -> list[MailAccount]:
-    enabled = MailAccount.objects.filter(enabled=True).select_related("health")
+    enabled = MailAccount.objects.filter(enabled=True, folder__trashed=None)
+    enabled = enabled.select_related("health")
     accounts = list(enabled.annotate(latest=latest_run_id()))
     runs = FetchRun.objects.in_bulk([each.latest for each in accounts if each.latest])
     site = effective_settings()

@@ -40,6 +40,7 @@ from ..models import (
     UpkeepRun,
     UpkeepStatus,
 )
+from . import trash_work
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -79,7 +80,7 @@ class _TakenOver(Exception):
     """Another worker moved the run on."""
 
 
-class _Held:
+class Held:
     """A run that this worker is at."""
 
     def __init__(
@@ -161,7 +162,7 @@ def work_on(
         active = UpkeepRun.objects.filter(pk=run_id, status=UpkeepStatus.RUNNING)
         return Verdict.BUSY if active.exists() else Verdict.FINISHED
     try:
-        _WORK[UpkeepKind(run.kind)](_Held(run, seconds, after_batch))
+        _WORK[UpkeepKind(run.kind)](Held(run, seconds, after_batch))
     except _TakenOver:
         logger.warning("Upkeep %s: another worker has taken it over", run.pk)
         return Verdict.BUSY
@@ -226,6 +227,8 @@ def _total(run: UpkeepRun) -> int:
         return contents.to_read(is_complete=run.is_complete).count()
     if run.kind == UpkeepKind.CLUSTER:
         return SearchChange.objects.count()
+    if run.kind in trash_work.WORK:
+        return trash_work.total(run)
     return run.total
 
 
@@ -253,17 +256,17 @@ def _end(run: UpkeepRun, status: UpkeepStatus, error: MailArchiveError | None = 
 # -- what is done ----------------------------------------------------------------------------
 
 
-def _verify(held: _Held) -> None:
+def _verify(held: Held) -> None:
     _check(held, lambda step, after: verify.batches(step, held.run.folder_id, after))
 
 
-def _sample(held: _Held) -> None:
+def _sample(held: Held) -> None:
     run = held.run
     number = run.total // sampling.KINDS
     _check(held, lambda step, after: sampling.sample(step, number, run.pk, after))
 
 
-def _check(held: _Held, batches: Callable[[Step, int], Iterator[verify.Batch]]) -> None:
+def _check(held: Held, batches: Callable[[Step, int], Iterator[verify.Batch]]) -> None:
     begun, after = divmod(held.run.position, 1 << _STEP_BITS)
     for step in Step:
         if step < begun:
@@ -275,7 +278,7 @@ def _check(held: _Held, batches: Callable[[Step, int], Iterator[verify.Batch]]) 
         problems.settle_gone()
 
 
-def _note(held: _Held, batch: verify.Batch, position: int) -> None:
+def _note(held: Held, batch: verify.Batch, position: int) -> None:
     with transaction.atomic():
         found = len(batch.found)
         held.advance(position, done=batch.number, problems=found, size=batch.size)
@@ -284,7 +287,7 @@ def _note(held: _Held, batch: verify.Batch, position: int) -> None:
     held.committed()
 
 
-def _reprocess(held: _Held) -> None:
+def _reprocess(held: Held) -> None:
     run = held.run
     pages = to_reprocess(run.folder_id, is_complete=run.is_complete)
     # The index of (folder, original) serves the one, the primary key the other.
@@ -297,7 +300,7 @@ def _reprocess(held: _Held) -> None:
             held.committed()
 
 
-def _retry(held: _Held) -> None:
+def _retry(held: Held) -> None:
     with ParserProcess() as parser:
         for position, keys in _portions(held, to_retry(held.run.folder_id), "pk", _TOGETHER):
             done = retry_entries(keys, parser=parser, fence=held.renew)
@@ -306,7 +309,7 @@ def _retry(held: _Held) -> None:
             held.committed()
 
 
-def _contents(held: _Held) -> None:
+def _contents(held: Held) -> None:
     run = held.run
     with ContentProcess() as process:
         while True:
@@ -321,7 +324,7 @@ def _contents(held: _Held) -> None:
             held.committed()
 
 
-def _dkim(held: _Held) -> None:
+def _dkim(held: Held) -> None:
     look_up = Remembering()
     with DkimProcess() as process:
         messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.order_by()
@@ -336,7 +339,7 @@ def _dkim(held: _Held) -> None:
             held.committed()
 
 
-def _cluster(held: _Held) -> None:
+def _cluster(held: Held) -> None:
     while changes := feed.noted(_CHANGES):
         refused = feed.tell_changes(changes)
         with transaction.atomic():
@@ -346,7 +349,7 @@ def _cluster(held: _Held) -> None:
 
 
 def _portions(
-    held: _Held, rows: QuerySet[Any], name: str, together: int
+    held: Held, rows: QuerySet[Any], name: str, together: int
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield (position after them, keys) of `rows`, in the order of the column `name`."""
     while True:
@@ -357,7 +360,7 @@ def _portions(
         yield found[-1][0], [pk for _, pk in found]
 
 
-_WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
+_WORK: dict[UpkeepKind, Callable[[Held], None]] = {
     UpkeepKind.VERIFY: _verify,
     UpkeepKind.SAMPLE: _sample,
     UpkeepKind.REPROCESS: _reprocess,
@@ -365,4 +368,5 @@ _WORK: dict[UpkeepKind, Callable[[_Held], None]] = {
     UpkeepKind.CONTENTS: _contents,
     UpkeepKind.DKIM: _dkim,
     UpkeepKind.CLUSTER: _cluster,
+    **trash_work.WORK,
 }

@@ -91,6 +91,12 @@ def _done(run: UpkeepRun) -> str:
         return _signatures_checked(run.done, run.problems) % numbers
     if run.kind == UpkeepKind.CLUSTER:
         return _cluster_told(run.done, run.problems) % numbers
+    if run.kind == UpkeepKind.TRASH:
+        return _put_into_trash(run.done) % numbers
+    if run.kind == UpkeepKind.RESTORE:
+        return _restored(run.done) % numbers
+    if run.kind in (UpkeepKind.ERASE, UpkeepKind.EMPTY):
+        return _erased(run.done) % numbers
     read = ngettext(
         "Done: %(number)s message read again.",
         "Done: %(number)s messages read again.",
@@ -144,6 +150,24 @@ def _cluster_told(done: int, problems: int) -> str:
         "%(problems)s message was refused.", "%(problems)s messages were refused.", problems
     )
     return f"{told} {left}"
+
+
+def _put_into_trash(done: int) -> str:
+    return ngettext(
+        "Done: %(number)s message moved to the trash.",
+        "Done: %(number)s messages moved to the trash.",
+        done,
+    )
+
+
+def _restored(done: int) -> str:
+    return ngettext(
+        "Done: %(number)s message restored.", "Done: %(number)s messages restored.", done
+    )
+
+
+def _erased(done: int) -> str:
+    return ngettext("Done: %(number)s message erased.", "Done: %(number)s messages erased.", done)
 
 
 def _number(number: int) -> str:

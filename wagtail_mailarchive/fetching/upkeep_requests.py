@@ -19,6 +19,7 @@ from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     Original,
+    TrashEntry,
     UpkeepKind,
     UpkeepRun,
     UpkeepStatus,
@@ -115,6 +116,9 @@ def stop(run: UpkeepRun) -> None:
     this.filter(status=UpkeepStatus.QUEUED).update(
         status=UpkeepStatus.STOPPED, finished_at=timezone.now()
     )
+    if run.kind == UpkeepKind.ERASE:
+        # What is not erased by now stays in the trash.
+        TrashEntry.objects.filter(folder=run.folder_id, to_erase=True).update(to_erase=False)
 
 
 def dispatch() -> None:

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "message in the trash",
                 "verbose_name_plural": "messages in the trash",
                 "default_permissions": (),
+                "permissions": [("trash_mail", "Can move mail to the trash and restore it")],
                 "indexes": [
                     models.Index(fields=["folder", "-id"], name="mailarchive_trash_newest"),
                     models.Index(fields=["folder", "trashed_at"], name="mailarchive_trash_age"),

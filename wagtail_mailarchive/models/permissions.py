@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .folder import EmailFolderPage
 
 MANAGE = "wagtail_mailarchive.manage_mailaccount"
+TRASH = "wagtail_mailarchive.trash_mail"
 
 
 class FolderPermissionTester(PagePermissionTester):
@@ -48,6 +49,14 @@ class FolderPermissionTester(PagePermissionTester):
     def can_arrange_threads(self) -> bool:
         """Whether the user may merge and split threads of this folder."""
         return bool(self.can_publish())
+
+    def can_trash(self) -> bool:
+        """Whether the user may move mail of this folder to the trash, the folder too, and back."""
+        return bool(self.can_publish()) and bool(self.user.has_perm(TRASH))
+
+    def can_erase(self) -> bool:
+        """Whether the user may erase what is in this folder's trash, for good."""
+        return self.can_manage_accounts()
 
     def can_moderate_comments(self) -> bool:
         """Whether the user may let comments in this folder be shown, reject and delete them."""

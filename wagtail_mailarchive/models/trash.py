@@ -43,6 +43,7 @@ class TrashEntry(models.Model):
         verbose_name = _("message in the trash")
         verbose_name_plural = _("messages in the trash")
         default_permissions = ()
+        permissions = [("trash_mail", _("Can move mail to the trash and restore it"))]
         indexes = [
             models.Index(fields=["folder", "-id"], name="mailarchive_trash_newest"),
             models.Index(fields=["folder", "trashed_at"], name="mailarchive_trash_age"),

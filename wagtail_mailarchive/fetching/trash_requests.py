@@ -1,0 +1,104 @@
+"""What becomes of mail in the trash, at somebody's wish or by time: requested here, done as upkeep.
+
+Few messages are moved and brought back at once, so that who asked sees it; a whole folder, and
+whatever is erased, is the worker's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef
+from django.utils import timezone
+
+from ..archive import trash
+from ..conf import archive_settings
+from ..exceptions import ErasingUnderWay
+from ..models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    TrashedFolder,
+    TrashEntry,
+    UpkeepKind,
+    UpkeepRun,
+)
+from ..models.site_settings import is_on
+from ..models.upkeep import UNDER_WAY
+from .upkeep_requests import enqueue, open_run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def trash_all(folder: EmailFolderPage, *, user: User | None, reason: str) -> UpkeepRun:
+    """Have the worker move all mail that is in `folder` now to its trash."""
+    newest = EmailMessagePage.objects.filter(folder=folder).aggregate(key=Max("pk"))["key"]
+    return _request(UpkeepKind.TRASH, folder, user, reason, newest or 0)
+
+
+def restore_all(folder: EmailFolderPage, *, user: User | None) -> UpkeepRun:
+    """Have the worker bring back all that is in the folder's trash now."""
+    return _request(UpkeepKind.RESTORE, folder, user, "", _newest(folder))
+
+
+def erase(
+    folder: EmailFolderPage,
+    *,
+    user: User | None,
+    reason: str,
+    message_ids: Collection[int] | None = None,
+) -> UpkeepRun:
+    """Have the worker erase messages that are in the folder's trash, or all that are there now.
+
+    They are marked at once, so that nobody restores them meanwhile.
+
+    Raises:
+        ErasingUnderWay: the worker is at it in this folder, for a reason of its own.
+    """
+    if is_erasing(folder):
+        raise ErasingUnderWay(folder=str(folder.get_admin_display_title()))
+    entries = TrashEntry.objects.filter(folder=folder)
+    if message_ids is not None:
+        entries = entries.filter(message__in=message_ids)
+    with transaction.atomic():
+        entries.update(to_erase=True)
+        return _request(UpkeepKind.ERASE, folder, user, reason, None)
+
+
+def is_erasing(folder: EmailFolderPage) -> bool:
+    """Whether the worker erases, or is about to, what managers marked in the folder's trash."""
+    runs = UpkeepRun.objects.filter(kind=UpkeepKind.ERASE, folder=folder)
+    return runs.filter(status__in=UNDER_WAY).exists()
+
+
+def request_emptying() -> None:
+    """Have the worker empty the trash of each folder where something is due."""
+    days = archive_settings().TRASH_DAYS
+    if days <= 0 or not is_on():
+        return
+    before = timezone.now() - timedelta(days=days)
+    old = TrashEntry.objects.filter(trashed_at__lt=before, to_erase=False)
+    with_old = old.filter(folder=OuterRef("pk"))
+    folders = EmailFolderPage.objects.filter(Exists(with_old))
+    for folder in folders.exclude(pk__in=TrashedFolder.objects.values("folder")):
+        if trash.due(folder.pk).exists():
+            _request(UpkeepKind.EMPTY, folder, None, "", _newest(folder))
+
+
+def _newest(folder: EmailFolderPage) -> int:
+    return TrashEntry.objects.filter(folder=folder).aggregate(key=Max("pk"))["key"] or 0
+
+
+def _request(
+    kind: UpkeepKind, folder: EmailFolderPage, user: User | None, reason: str, until: int | None
+) -> UpkeepRun:
+    with transaction.atomic():
+        run, is_new = open_run(kind, folder, user=user)
+        if is_new:
+            run.reason, run.until = reason, until
+            run.save(update_fields=["reason", "until"])
+            enqueue(run)
+    return run

@@ -1,0 +1,109 @@
+"""What the worker does with the trash of a folder, batch by batch; each may be done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ..archive import erasing, trash
+from ..models import EmailMessagePage, TrashEntry, UpkeepKind, UpkeepRun
+
+if TYPE_CHECKING:
+    from .upkeep import Held
+
+
+def total(run: UpkeepRun) -> int:
+    """Return how many messages `run` is about."""
+    if run.kind == UpkeepKind.TRASH:
+        return _to_trash(run).count()
+    return _entries(run).count()
+
+
+def put_all(held: Held) -> None:
+    """Move all mail of a folder to its trash."""
+    run = held.run
+    while True:
+        # The index of (folder, original) serves this order.
+        left = _to_trash(run).filter(original__gt=run.position).order_by("original")
+        found = list(left.values_list("original_id", "pk")[: trash.TOGETHER])
+        if not found:
+            return
+        trash.put(
+            _folder(run),
+            [pk for _, pk in found],
+            user_id=run.requested_by_id,
+            reason=run.reason,
+            fence=held.renew,
+        )
+        _advance(held, found[-1][0], len(found))
+
+
+def restore_all(held: Held) -> None:
+    """Bring everything back that was in the trash when it was asked for."""
+    for position, keys in _portions(held, trash.TOGETHER):
+        trash.restore(_folder(held.run), keys, fence=held.renew)
+        _advance(held, position, len(keys))
+
+
+def erase(held: Held) -> None:
+    """Erase what is marked in the trash, or is due by time; whatever is erased is out of it."""
+    run = held.run
+    while True:
+        entries = _entries(run).order_by("pk")
+        keys = list(entries.values_list("message_id", flat=True)[: erasing.TOGETHER])
+        done = erasing.erase(
+            _folder(run), keys, user_id=run.requested_by_id, reason=run.reason, fence=held.renew
+        )
+        if not done:
+            return
+        # A number of its own for each portion: of two workers one stops.
+        _advance(held, run.position + 1, done)
+
+
+WORK: dict[UpkeepKind, Callable[[Held], None]] = {
+    UpkeepKind.TRASH: put_all,
+    UpkeepKind.RESTORE: restore_all,
+    UpkeepKind.ERASE: erase,
+    UpkeepKind.EMPTY: erase,
+}
+
+
+def _folder(run: UpkeepRun) -> int:
+    # A run over all folders is none of these kinds.
+    assert run.folder_id is not None  # noqa: S101
+    return run.folder_id
+
+
+def _to_trash(run: UpkeepRun) -> QuerySet[EmailMessagePage]:
+    found: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(
+        folder=run.folder_id, trashed=False, pk__lte=run.until
+    )
+    return found.order_by()
+
+
+def _entries(run: UpkeepRun) -> QuerySet[TrashEntry]:
+    if run.kind == UpkeepKind.EMPTY:
+        return trash.due(_folder(run), run.until)
+    entries = TrashEntry.objects.filter(folder=run.folder_id)
+    if run.kind == UpkeepKind.ERASE:
+        return entries.filter(to_erase=True)
+    return entries.filter(to_erase=False, pk__lte=run.until)
+
+
+def _portions(held: Held, together: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield (position after them, keys of messages) of the run's entries, in their order."""
+    while True:
+        left = _entries(held.run).filter(pk__gt=held.run.position).order_by("pk")
+        found = list(left.values_list("pk", "message_id")[:together])
+        if not found:
+            return
+        yield found[-1][0], [message for _, message in found]
+
+
+def _advance(held: Held, position: int, done: int) -> None:
+    with transaction.atomic():
+        held.advance(position, done=done, problems=0)
+    held.committed()
