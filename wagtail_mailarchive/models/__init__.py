@@ -6,9 +6,11 @@ from .attachment import Attachment, AttachmentKind
 from .attachment_content import AttachmentContent, ContentState
 from .chain import ChainEntry
 from .comment import Comment, CommentNotice, CommentState
+from .delivery import Delivery
 from .dkim import DkimSignature, DkimVerdict
 from .facet import AccountMessage, FacetCount, FacetKind
 from .folder import EmailFolderPage
+from .follow import Follow, Pace
 from .former_thread import FormerThread
 from .grant import OAuthGrant
 from .health import AccountHealth
@@ -49,6 +51,7 @@ __all__ = [
     "CommentNotice",
     "CommentState",
     "ContentState",
+    "Delivery",
     "DkimSignature",
     "DkimVerdict",
     "EmailFolderPage",
@@ -57,6 +60,7 @@ __all__ = [
     "FacetCount",
     "FacetKind",
     "FetchRun",
+    "Follow",
     "FormerThread",
     "IntegrityProblem",
     "Lease",
@@ -72,6 +76,7 @@ __all__ = [
     "Original",
     "OriginalChunk",
     "Outcome",
+    "Pace",
     "Presence",
     "Protocol",
     "ReadMark",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -94,6 +95,12 @@ class Comment(models.Model):
                 fields=["created_at"],
                 name="mailarchive_guest_comments",
                 condition=Q(is_guest=True),
+            ),
+            # What was shown lately, for those who follow: held ones, since they were let through.
+            models.Index(
+                Coalesce("decided_at", "created_at"),
+                name="mailarchive_comments_shown",
+                condition=Q(state="shown"),
             ),
         ]
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from wagtail.models import Page
 
 from ..archive.search import Query
-from ..archive.search.words import split
+from ..archive.search.folder_names import is_named
 from ..models import EmailFolderPage, EmailMessagePage
 from ..models.privacy import refused_restrictions
 
@@ -70,7 +70,7 @@ def named(readable: Readable, query: Query) -> Readable:
     """Return the folders that every "in:" of `query` names; what names none is noted."""
     folders = readable.folders
     for name in query.folders:
-        found = [each for each in folders if _is_named(each, name)]
+        found = [each for each in folders if is_named(each, name)]
         if not found:
             query.notes.append(
                 _("in: there is no folder “%(name)s” that you can read.") % {"name": name}
@@ -87,13 +87,6 @@ def on_a_site(
     shown = [folder for folder, _address in addresses.values()]
     is_everything = readable.is_everything and len(shown) == len(readable.folders)
     return Readable(shown, is_everything), addresses
-
-
-def _is_named(folder: EmailFolderPage, name: str) -> bool:
-    if name.lower() == folder.slug.lower():
-        return True
-    title = split(folder.title)
-    return all(word in title for word in split(name))
 
 
 def _paths(page: Page) -> list[str]:
