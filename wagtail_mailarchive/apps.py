@@ -19,10 +19,12 @@ class MailArchiveConfig(AppConfig):
         from . import checks  # noqa: F401  (registers them)
         from .admin.account_panel import MailAccountsPanel
         from .archive import thread_summaries, tree
+        from .collaboration import following
         from .models import EmailFolderPage, Relation
 
         tree.connect()
         thread_summaries.connect()
+        following.connect()
         # Added here, because the panel comes from a room above the models.
         panel = MailAccountsPanel(heading=_("Mail accounts"), icon="mail")
         EmailFolderPage.content_panels = [*EmailFolderPage.content_panels, panel]

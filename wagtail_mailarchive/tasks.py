@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from .collaboration import following
 from .fetching import (
     alerts,
     integrity_alarm,
@@ -35,6 +36,7 @@ def dispatch() -> int:
     trash_requests.request_emptying()
     search_feed.request()
     integrity_alarm.request_sending()
+    following.request()
     return len(requested)
 
 
@@ -48,6 +50,12 @@ def send_notices() -> int:
     """Send the mails that managers of accounts have still to get."""
     WorkerHeartbeat.beat()
     return notices.send_due()
+
+
+def tell_followers() -> int:
+    """Send the mails that followers have still to get, a batch at a time."""
+    WorkerHeartbeat.beat()
+    return following.work()
 
 
 def tell_of_integrity() -> int:
