@@ -1,8 +1,8 @@
 """Signals of this app, for a site's own code. docs/how-to/signals.md shows how to receive them.
 
-All but `before_archiving` are sent once what they tell is committed, with
-`django.dispatch.Signal.send_robust`: a receiver that fails is logged and stops nothing. Receivers
-run where the thing happens, mostly in a worker; what takes long belongs in a task of their own.
+All are sent with `django.dispatch.Signal.send_robust`: a receiver that fails is logged and stops
+nothing. All but `before_archiving` are sent once what they tell is committed. Receivers run where
+the thing happens, mostly in a worker; what takes long belongs in a task of their own.
 """
 
 from django.dispatch import Signal
@@ -12,10 +12,11 @@ before_archiving = Signal()
 
 Sender: `MailAccount`. Arguments: `account`, `folder_id`, `message`
 (`wagtail_mailarchive.mime.message.ParsedMessage`: look, do not touch), `sha256` and `size` of its
-original. A receiver that raises `wagtail_mailarchive.exceptions.Excluded("why")` keeps the message
-out: it stays on the server, and the ledger says why. Any other error ends the run, because a
-message must neither be archived nor be left out by mistake; the next run tries again. Receivers
-are called outside of any transaction, and again where a message is tried again.
+original. A receiver that raises `wagtail_mailarchive.exceptions.ExcludedBySite(reason="why")`
+keeps the message out: it stays on the server, and the ledger says why. At any other error the
+message waits, and receivers are asked again at the next fetch; other messages go on. Receivers are
+called outside of any transaction; `account` is None where mail in quarantine is read again after
+its account was removed.
 """
 
 message_archived = Signal()
@@ -25,7 +26,10 @@ Arguments: `message_id` and `folder_id`, the pages' keys.
 """
 
 run_finished = Signal()
-"""Sent when a fetch run has ended, however. Sender: `FetchRun`. Argument: `run`."""
+"""Sent when a fetch run that a worker worked on has ended, however.
+
+Sender: `FetchRun`. Argument: `run`, as it is stored.
+"""
 
 account_failed = Signal()
 """Sent when a fetch run ended with an error that concerns the account. Sender: `MailAccount`.

@@ -29,6 +29,7 @@ from ..models import Envelope, LedgerEntry, Original, Outcome
 from . import blame, chain, facets, messages, originals, pages, problems, rows
 from .bulk_deletion import delete_rows
 from .chain import Arrival
+from .exclusion import Candidate, is_asked, objection
 from .messages import NewMessage
 from .problems import Found
 from .transactions import commit, in_halves
@@ -82,14 +83,16 @@ def retry_entries(
     waiting = LedgerEntry.objects.filter(
         pk__in=entry_ids, outcome=Outcome.QUARANTINED, original__isnull=False
     )
-    entries = waiting.select_related("original", "mailbox").order_by("mailbox__folder_id", "pk")
+    entries = waiting.select_related("original", "mailbox__account").order_by(
+        "mailbox__folder_id", "pk"
+    )
     pairs = [(each, each.original) for each in entries if each.original is not None]
     total: Counter[Outcome] = Counter()
     with ExitStack() as stack:
         parser = parser or stack.enter_context(ParserProcess())
         for portion in portions(pairs, lambda pair: pair[1]):
             results = parse_again([original for _, original in portion], parser)
-            read = [_Read(*pair, result) for pair, result in zip(portion, results, strict=True)]
+            read = [_asked(*pair, result) for pair, result in zip(portion, results, strict=True)]
             for folder_id, group in groupby(read, lambda each: each.entry.mailbox.folder_id):
                 total += _write_folder(folder_id, list(group), fence)
     return RetryResult(
@@ -144,6 +147,19 @@ def _read_back(original: Original) -> Sequence[bytes]:
     if digest.hexdigest() != original.sha256:
         raise OriginalDamaged(sha256=original.sha256, store=original.store)
     return pieces
+
+
+def _asked(
+    entry: LedgerEntry, original: Original, result: ParsedMessage | MailArchiveError
+) -> _Read:
+    """Return what was read, or what the site's own code has against its becoming a page."""
+    mailbox = entry.mailbox
+    if isinstance(result, ParsedMessage) and is_asked():
+        candidate = Candidate(
+            mailbox.account, mailbox.folder_id, original.sha256, original.size, result
+        )
+        result = objection(candidate) or result
+    return _Read(entry, original, result)
 
 
 # -- quarantine ------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from django.db import transaction
 from wagtail.models import Page
 
 from ..mime.message import ParsedMessage
 from ..models import Attachment, EmailMessagePage, MessageText
+from ..signals import message_archived
 from . import (
     attached_text,
     contents,
@@ -90,7 +93,13 @@ def insert(parent: Page, new: Sequence[NewMessage], now: datetime) -> dict[int, 
     facets.add(texts)
     month_counts.add(parent.pk, moments)
     thread_division.divide(parent.pk, divided)
+    transaction.on_commit(partial(_announce, parent.pk, keys))
     return {each.original_id: key for each, key in zip(new, keys, strict=True)}
+
+
+def _announce(folder_id: int, keys: Sequence[int]) -> None:
+    for key in keys:
+        message_archived.send_robust(sender=EmailMessagePage, message_id=key, folder_id=folder_id)
 
 
 def insert_texts(texts: Sequence[list[Any]]) -> None:

@@ -19,6 +19,7 @@ from ..models import FetchRun, Mailbox, Outcome
 from ..sources.base import Source
 from ..sources.pop3 import Pop3Source
 from . import listing, maildrop
+from .exclusion import leave_excluded
 from .pipeline import Batch, ReadingFailed, batches
 from .selection import criteria, select
 from .tally import on_server, waits
@@ -154,7 +155,8 @@ class OneMailbox:
             # Gone meanwhile, as the next listing will show; or the server does not want to.
             error = MessageNotGiven(host=under_way.account.host)
             self._note(batch.missing, error, alone=batch.is_alone)
-        writer.write(self._unknown(batch.incoming))
+        unknown = self._unknown(batch.incoming)
+        writer.write(leave_excluded(under_way, self._mailbox, self._uidvalidity, unknown))
         if batch.incoming:
             under_way.failures = under_way.failures_again = 0
         under_way.committed()

@@ -28,6 +28,7 @@ from ..exceptions import (
 )
 from ..models import FetchRun, LedgerEntry, MailAccount, Presence, RunStatus
 from ..models.run import ACTIVE
+from ..signals import account_failed, run_finished
 from ..sources.deadline import Deadline
 from . import lease as leases
 from .anomalies import note_anomaly
@@ -173,7 +174,6 @@ def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
             counted.on_server,
             sum(counted.by_outcome.values()),
         )
-    run.refresh_from_db()
     if run.archived:
         log(
             instance=run.folder,
@@ -187,6 +187,7 @@ def _succeed(run: FetchRun, account: MailAccount, held: HeldLease) -> None:
 def _fail(run: FetchRun, account: MailAccount, held: HeldLease, error: MailArchiveError) -> None:
     values = {"error_code": error.code, "error_params": error.params}
     _end(run, account, held, RunStatus.FAILED, **values)
+    account_failed.send_robust(sender=MailAccount, account=account, run=run, error=str(error))
 
 
 def _end(
@@ -214,6 +215,8 @@ def _end(
         )
         note_end(run)
     cross(Crossing.RUN_ENDED)
+    run.refresh_from_db()
+    run_finished.send_robust(sender=FetchRun, run=run)
     return counted
 
 
