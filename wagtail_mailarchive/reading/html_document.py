@@ -17,6 +17,8 @@ FRAME_SANDBOX: Final = "allow-popups allow-popups-to-escape-sandbox"
 # Of what we put into sanitised mail, which keeps no class of its own.
 FOLD_CLASS: Final = "mailarchive-fold"
 PLACE_CLASS: Final = "mailarchive-place"
+MARK_CLASS: Final = "mailarchive-mark"
+REFERENCE_CLASS: Final = "mailarchive-ref"
 
 # Mail is written for white paper: dark text without a background of its own would vanish on a
 # dark page, so that the frame stays light in dark mode too.
@@ -58,6 +60,11 @@ blockquote {{ margin: 0.5em 0; padding-inline-start: 0.75em; border-inline-start
   padding: 0 4px; border: 1px solid #a4480e; border-radius: 3px; background: #fbeee4;
   color: #7a3408; direction: ltr; unicode-bidi: isolate;
   font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace;
+}}
+.{MARK_CLASS} {{ background: #fff1b8; color: #1a1a1a; border-bottom: 2px solid #8a6400; }}
+.{REFERENCE_CLASS} {{
+  padding: 0 4px; border-radius: 3px; background: #1a1a1a; color: #fff;
+  font: 600 11px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 }}
 @media print {{
   .{FOLD_CLASS} > summary {{ display: none; }}
