@@ -4,6 +4,10 @@ All of them are served by the page, so its privacy holds for each. No segment ho
 page addresses do not match one.
 """
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from . import activity
+
+urlpatterns: list[URLPattern] = [
+    path("activity/", activity.show, name="activity"),
+]

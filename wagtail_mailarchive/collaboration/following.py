@@ -17,13 +17,14 @@ from typing import Any, Final
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from ..models import Comment, Delivery, EmailMessagePage, FetchRun, Follow, Pace
+from ..models import Comment, CommentState, Delivery, FetchRun, Follow, Pace
 from ..models.site_settings import is_on
-from ..signals import comment_posted, run_finished
+from ..signals import run_finished
 from .following_mails import mail_of
 from .following_news import arrivals_of, comments_shown, news_of, tops
 from .mail_readers import ways_of, zone_of
@@ -35,6 +36,7 @@ AT_A_TIME: Final = 50  # follows, and mails
 # A comment may be committed after a later one: what is as old as that has settled.
 SETTLED: Final = timedelta(minutes=1)
 _LOOK_ANYWAY: Final = timedelta(days=1)
+_LATELY: Final = timedelta(hours=1)
 _HOUR: Final = 7  # of the reader's day
 # What is told at once goes out once an hour after so many mails in a day.
 MANY: Final = 20
@@ -75,31 +77,45 @@ def next_due(follow: Follow, now: datetime) -> datetime:
 
 
 def connect() -> None:
-    """Hear what happens."""
+    """Hear of mail that was fetched."""
     run_finished.connect(_fetched, dispatch_uid="wagtail_mailarchive.following")
-    comment_posted.connect(_commented, dispatch_uid="wagtail_mailarchive.following")
 
 
 def _fetched(run: FetchRun, **kwargs: Any) -> None:
     if run.archived:
-        _bring_forward(Q(mail=True), run.folder_id, timezone.now())
+        _bring_forward(Follow.objects.filter(mail=True), run.folder_id)
 
 
-def _commented(comment: Comment, **kwargs: Any) -> None:
-    folder = EmailMessagePage.objects.values_list("folder", flat=True).get(pk=comment.message_id)
-    _bring_forward(Q(comments=True), folder, timezone.now() + SETTLED)
+def _commented(now: datetime) -> None:
+    """Bring forward what comments of the last hour were not told about, whoever let them show.
+
+    Looking for them costs the same however many comments there are. What a worker that was away for
+    longer misses here is told within a day.
+    """
+    lately = (
+        Comment.objects.filter(state=CommentState.SHOWN)
+        .alias(shown_at=Coalesce("decided_at", "created_at"))
+        .filter(shown_at__gt=now - _LATELY, shown_at__lte=now - SETTLED)
+    )
+    latest = lately.order_by().values("message__folder").annotate(latest=Max("shown_at"))
+    for folder, moment in latest.values_list("message__folder", "latest"):
+        _bring_forward(Follow.objects.filter(comments=True, comments_until__lt=moment), folder)
 
 
-def _bring_forward(which: Q, folder_id: int, moment: datetime) -> None:
+def _bring_forward(follows: QuerySet[Follow], folder_id: int) -> None:
+    now = timezone.now()
     there = Q(folder=folder_id) | Q(folder=None)
-    Follow.objects.filter(which, there, pace=Pace.AT_ONCE, due_at__gt=moment).update(due_at=moment)
+    follows.filter(there, pace=Pace.AT_ONCE, due_at__gt=now).update(due_at=now)
 
 
 def request() -> None:
     """Have the worker send what is due, in a task of its own; forget what was sent long ago."""
     now = timezone.now()
     Delivery.objects.filter(made_at__lt=now - _KEPT).delete()
-    if is_on() and _is_due(now):
+    if not is_on():
+        return
+    _commented(now)
+    if _is_due(timezone.now()):
         async_task(SEND)
 
 
@@ -195,18 +211,26 @@ def _send_some() -> int:
     if not deliveries:
         return 0
     server = _server()
+    sent = 0
+    for position, each in enumerate(deliveries):
+        if not _open(server):
+            for left in deliveries[position:]:
+                _try_later(left)
+            break
+        sent += _send(each, server)
+    server.close()
+    return sent
+
+
+def _open(server: Any) -> bool:
+    """Have a connection, if there is none: what fails here has surely sent nothing."""
     try:
         server.open()
     except Exception as error:  # noqa: BLE001 (backends raise what they like)
-        # Nothing has left yet. What the server said may hold addresses.
+        # What the server said may hold addresses.
         _log.warning("The site's mail server cannot be used: %s", type(error).__name__)
-        for each in deliveries:
-            _try_later(each)
-        return 0
-    try:
-        return sum([_send(each, server) for each in deliveries])
-    finally:
-        server.close()
+        return False
+    return True
 
 
 def _server() -> Any:
@@ -237,6 +261,8 @@ def _send(delivery: Delivery, server: Any) -> bool:
             delivery.pk,
             type(error).__name__,
         )
+        # The next one gets a line of its own, for this one may be broken.
+        server.close()
         return False
     Delivery.objects.filter(pk=delivery.pk).update(
         sent_at=timezone.now(), messages=delivery.messages, comments=delivery.comments

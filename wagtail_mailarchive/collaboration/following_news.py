@@ -213,7 +213,7 @@ def _with_comments(
         NewComment(
             each,
             messages[each.message_id].display_subject,
-            f"{_address(messages[each.message_id], folders)}#comment-{each.pk}",
+            f"{_address(messages[each.message_id], folders)}comments/{each.pk}/",
         )
         for each in allowed[:SHOWN]
     ]
@@ -230,7 +230,7 @@ def _matching(
     """
     if query.is_empty:
         return [], False
-    texts = MessageText.objects.filter(message__in=messages).order_by("-pk")
+    texts = MessageText.objects.filter(message__in=messages.values("pk")).order_by("-pk")
     keys = dict(texts.values_list("pk", "message_id")[: MOST_SEARCHED + 1])
     asked = sorted(keys)[-MOST_SEARCHED:]
     found = _found(asked, Question.of(query, [folder_id]))

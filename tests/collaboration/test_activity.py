@@ -1,0 +1,110 @@
+"""The activity of a folder: what happened, for those who may know."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from wagtail.models import PageViewRestriction
+
+from tests import factories
+from tests.collaboration.following import comment
+from wagtail_mailarchive.models import (
+    CommentState,
+    EmailFolderPage,
+    Relation,
+    UpkeepKind,
+    UpkeepRun,
+    UpkeepStatus,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder() -> EmailFolderPage:
+    return factories.folder(title="Sales")
+
+
+@pytest.fixture
+def grace() -> User:
+    return factories.user("grace")
+
+
+def activity(client: Client, folder: EmailFolderPage) -> str:
+    response = client.get(f"{folder.url}activity/")
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def test_what_happened_is_told_newest_first(
+    client: Client, folder: EmailFolderPage, grace: User
+) -> None:
+    assert "Nothing has happened" in activity(client, folder)
+    [message, _other] = factories.archive(folder, factories.raw("Plan"), factories.raw())
+    comment(message, grace, "Good", created_at=timezone.now())
+    comment(message, grace, "Wait", state=CommentState.HELD)
+    Relation.objects.create(
+        message=message,
+        kind="about",
+        target="web:",
+        address="https://example.org",
+        author_name="Bo",
+    )
+    UpkeepRun.objects.create(
+        kind=UpkeepKind.RESTORE,
+        folder=folder,
+        status=UpkeepStatus.DONE,
+        finished_at=timezone.now(),
+        done=2,
+    )
+    page = activity(client, folder)
+    told = ["restored from the trash", "<bdi>Bo</bdi> related", "<bdi>grace</bdi> commented on"]
+    places = [page.index(each) for each in [*told, "2 messages came"]]
+    assert places == sorted(places)
+    assert page.count("commented on") == 1
+    assert f'href="{message.url}' in page
+
+
+def test_of_what_one_may_not_read_nothing_is_told(
+    client: Client, folder: EmailFolderPage, grace: User
+) -> None:
+    [message, _other] = factories.archive(folder, factories.raw("Plan"), factories.raw())
+    comment(message, grace, "Good")
+    Relation.objects.create(
+        message=message,
+        kind="about",
+        target="web:",
+        address="https://example.org",
+        author_name="Bo",
+    )
+    PageViewRestriction.objects.create(
+        page=message.page_ptr, restriction_type=PageViewRestriction.GROUPS
+    )
+    page = activity(client, folder)
+    assert "1 message came" in page
+    assert "grace" not in page
+    assert "Plan" not in page
+    assert "Bo" not in page
+    PageViewRestriction.objects.create(
+        page=folder.page_ptr, restriction_type=PageViewRestriction.LOGIN
+    )
+    assert client.get(f"{folder.url}activity/").status_code == 302
+
+
+def test_it_costs_as_many_queries_in_a_larger_folder(
+    client: Client, folder: EmailFolderPage, grace: User
+) -> None:
+    def queries(number: int) -> int:
+        for message in factories.archive(folder, *[factories.raw() for _ in range(number)]):
+            comment(message, grace, "Good")
+        with CaptureQueriesContext(connection) as captured:
+            activity(client, folder)
+        return len(captured)
+
+    queries(1)
+    few = queries(1)
+    assert queries(20) == few

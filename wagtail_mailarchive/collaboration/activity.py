@@ -1,0 +1,165 @@
+"""What happened in a folder lately: mail that came, what people said of it, what was restored.
+
+Of what a reader may not read nothing is told, and it is not counted. However long a folder has
+been in use, only the latest of each kind is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+
+from ..conf import archive_settings
+from ..models import (
+    ChainEntry,
+    Comment,
+    CommentState,
+    EmailFolderPage,
+    EmailMessagePage,
+    Relation,
+    UpkeepKind,
+    UpkeepRun,
+)
+from ..models.privacy import readable
+from .mail_readers import zone_of
+
+MOST: Final = 50  # of each kind
+ARRIVALS: Final = 1_000
+# What came with less between is told as one.
+_TOGETHER: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        kind: "fetched", "commented", "related" or "restored".
+        number: of messages that were fetched; at least so many if `is_more`.
+        who, message, address: of a comment or a relation.
+    """
+
+    kind: str
+    at: datetime
+    number: int = 0
+    is_more: bool = False
+    who: str = ""
+    message: EmailMessagePage | None = None
+    address: str = ""
+
+
+def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
+    """Show what happened in the folder, newest first."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    address = page.get_url(request) or request.path
+    events = [
+        *_fetched(page, request),
+        *_said(page, request, address),
+        *_related(page, request, address),
+        *_restored(page),
+    ]
+    events.sort(key=lambda each: each.at, reverse=True)
+    context = {
+        **page.get_context(request),
+        "base_template": archive_settings().BASE_TEMPLATE,
+        "address": address,
+        "events": events[:MOST],
+        "most": MOST,
+    }
+    response = TemplateResponse(request, "wagtail_mailarchive/email_folder_activity.html", context)
+    user = request.user
+    zone = zone_of(user) if user.is_authenticated else timezone.get_default_timezone()
+    with timezone.override(zone):
+        response.render()
+    patch_cache_control(response, private=True)
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _fetched(page: EmailFolderPage, request: HttpRequest) -> list[Event]:
+    latest = ChainEntry.objects.filter(folder=page.pk).order_by("-number")
+    came = list(latest.values_list("sha256", "archived_at")[: ARRIVALS + 1])
+    inside = EmailMessagePage.objects.filter(
+        folder=page.pk, original__sha256__in=[sha256 for sha256, _at in came]
+    )
+    shown = set(readable(inside, request).order_by().values_list("original__sha256", flat=True))
+    events: list[Event] = []
+    earliest: datetime | None = None
+    for sha256, moment in came[:ARRIVALS]:
+        if sha256 not in shown:
+            continue
+        if earliest is not None and earliest - moment < _TOGETHER:
+            last = events.pop()
+            events.append(Event("fetched", last.at, last.number + 1))
+        else:
+            events.append(Event("fetched", moment, 1))
+        earliest = moment
+    if events and len(came) > ARRIVALS:
+        last = events.pop()
+        events.append(Event("fetched", last.at, last.number, is_more=True))
+    return events[:MOST]
+
+
+def _said(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
+    shown = Comment.objects.filter(message__folder=page.pk, state=CommentState.SHOWN)
+    comments = list(shown.order_by("-pk")[:MOST])
+    messages = _messages(comments, request)
+    return [
+        Event(
+            "commented",
+            each.decided_at or each.created_at,
+            who=each.author_name,
+            message=messages[each.message_id],
+            address=f"{_address(address, messages[each.message_id])}comments/{each.pk}/",
+        )
+        for each in comments
+        if each.message_id in messages
+    ]
+
+
+def _related(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
+    # To what, the message's own page tells those who may see it.
+    relations = list(Relation.objects.filter(message__folder=page.pk).order_by("-pk")[:MOST])
+    messages = _messages(relations, request)
+    return [
+        Event(
+            "related",
+            each.created_at,
+            who=each.author_name,
+            message=messages[each.message_id],
+            address=_address(address, messages[each.message_id]),
+        )
+        for each in relations
+        if each.message_id in messages
+    ]
+
+
+def _restored(page: EmailFolderPage) -> list[Event]:
+    # How many is not told: some may be such as the reader may not read.
+    runs = UpkeepRun.objects.filter(
+        kind=UpkeepKind.RESTORE, folder=page.pk, finished_at__isnull=False, done__gt=0
+    )
+    latest = runs.order_by("-pk").values_list("finished_at", flat=True)[:MOST]
+    return [Event("restored", each) for each in latest]
+
+
+def _messages(rows: Iterable[Any], request: HttpRequest) -> dict[int, EmailMessagePage]:
+    """Return those of the messages of `rows` that the reader may read, by key."""
+    about: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(
+        pk__in={each.message_id for each in rows}
+    )
+    found: dict[int, EmailMessagePage] = readable(about, request).only("slug", "subject").in_bulk()
+    return found
+
+
+def _address(address: str, message: EmailMessagePage) -> str:
+    return f"{address.rstrip('/')}/{message.slug}/"
