@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .collaboration import following
+from .collaboration import comment_notices, following
 from .fetching import (
     alerts,
     integrity_alarm,
@@ -32,6 +32,7 @@ def dispatch() -> int:
     reconciliation_schedule.request_due()
     alerts.evaluate()
     notices.request_sending()
+    comment_notices.request_sending()
     upkeep_requests.dispatch()
     trash_requests.request_emptying()
     search_feed.request()
@@ -56,6 +57,12 @@ def tell_followers() -> int:
     """Send the mails that followers have still to get, a batch at a time."""
     WorkerHeartbeat.beat()
     return following.work()
+
+
+def send_comment_notices() -> int:
+    """Send the mails about comments: to those mentioned in them, and to moderators."""
+    WorkerHeartbeat.beat()
+    return comment_notices.send_due()
 
 
 def tell_of_integrity() -> int:

@@ -40,6 +40,8 @@ from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
 from .admin.reconciliation import reconcile_account, reconciliation
 from .archive.thread_decisions import MERGED, SPLIT, UNDONE
+from .collaboration import comment_queue
+from .collaboration.comment_views import keep_before_sign_in
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
 
@@ -54,7 +56,8 @@ def register_actions(registry: ActionRegistry) -> None:
 
 
 def register_viewsets() -> list[ViewSet]:
-    return [EmailFolderViewSet(), EmailMessageViewSet(), MailAccountViewSet()]
+    ours = [EmailFolderViewSet(), EmailMessageViewSet(), MailAccountViewSet()]
+    return [*ours, comment_queue.CommentViewSet()]
 
 
 def register_admin_urls() -> list[URLPattern]:
@@ -199,6 +202,8 @@ hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
 hooks.register("register_reports_menu_item", integrity_urls.menu_item)
+hooks.register("register_reports_menu_item", comment_queue.menu_item)
+hooks.register("before_serve_page", keep_before_sign_in)
 hooks.register("register_reports_menu_item", ledger_urls.ledger_menu_item)
 hooks.register("register_reports_menu_item", ledger_urls.quarantine_menu_item)
 hooks.register("register_reports_menu_item", ledger_urls.whereabouts_menu_item)

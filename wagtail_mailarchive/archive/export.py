@@ -20,7 +20,14 @@ from typing import Any, TextIO
 from wagtail.models import Page, PageViewRestriction
 
 from ..exceptions import MailArchiveError, OriginalDamaged, StorageError, gettext_noop
-from ..models import EmailFolderPage, EmailMessagePage, LedgerEntry, Original, Outcome
+from ..models import (
+    Comment,
+    EmailFolderPage,
+    EmailMessagePage,
+    LedgerEntry,
+    Original,
+    Outcome,
+)
 from . import chain, originals
 from .file_storage import flush_folder
 
@@ -149,6 +156,7 @@ def _contents(folder: EmailFolderPage) -> Iterator[tuple[Original, str, dict[str
         EmailMessagePage.objects.filter(folder=folder)
         .select_related("original")
         .prefetch_related("attachments", "entries__mailbox", "view_restrictions__groups")
+        .prefetch_related("reader_comments__author")
         .order_by("pk")
     )
     for message in messages.iterator(chunk_size=_TOGETHER):
@@ -211,8 +219,23 @@ def _message_values(message: EmailMessagePage) -> dict[str, Any]:
             }
             for attachment in message.attachments.all()
         ],
+        "comments": [_comment_values(each) for each in message.reader_comments.all()],
         "defects": message.defects,
         "seen_in": [_place(entry) for entry in message.entries.all()],
+    }
+
+
+def _comment_values(comment: Comment) -> dict[str, Any]:
+    return {
+        "comment": comment.pk,
+        "reply_to": comment.parent_id,
+        "name": comment.author_name,
+        "username": comment.author.get_username() if comment.author else "",
+        "is_guest": comment.is_guest,
+        "state": comment.state,
+        "text": comment.text,
+        "created_at": _moment(comment.created_at),
+        "edited_at": _moment(comment.edited_at),
     }
 
 

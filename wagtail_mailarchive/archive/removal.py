@@ -25,6 +25,8 @@ from ..models import (
     Attachment,
     AttachmentContent,
     ChainEntry,
+    Comment,
+    CommentNotice,
     DkimSignature,
     EmailFolderPage,
     EmailMessagePage,
@@ -68,6 +70,7 @@ APP = "wagtail_mailarchive"
 _TOGETHER = 500  # message pages in one transaction
 # What is left once the messages are gone, those before that refer to those behind.
 _OF_FOLDERS: tuple[type[Model], ...] = (
+    CommentNotice,
     *(Envelope, LedgerEntry, FetchRun, Mailbox, Lease, AccountHealth, OAuthGrant, Notice, Trial),
     *(ReadMark, FormerThread, ThreadDecision, ThreadKey, Thread),
     *(AccountMessage, MailAccount, MonthCount, FacetCount),
@@ -144,6 +147,8 @@ def _remove_messages(folder: EmailFolderPage) -> int:
     )
     # Ours first and in one statement each: Django would load them one by one for their signals.
     delete_rows(Envelope._base_manager.filter(entry__message__in=messages))
+    delete_rows(CommentNotice._base_manager.filter(comment__message__in=messages))
+    delete_rows(Comment._base_manager.filter(message__in=messages))
     for model in (LedgerEntry, MessageText, Attachment, TrashEntry):
         delete_rows(model._base_manager.filter(message__in=messages))
     concerned = thread_summaries.of_messages(messages)

@@ -4,6 +4,8 @@ All of them are served by the page, so its privacy holds for each. No segment ho
 page addresses do not match one.
 """
 
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("comments/", include("wagtail_mailarchive.collaboration.comment_urls")),
+]

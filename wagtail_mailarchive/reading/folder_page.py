@@ -23,6 +23,7 @@ from ..fetching.by_hand import fetch_new_mail
 from ..fetching.condition import condition_of_folder
 from ..fetching.states import Tone
 from ..models import EmailFolderPage
+from ..models.comment import comment_counts
 from . import listing, message_list, sender_list, thread_list
 from .addresses import message_address, page_address, route_address
 from .folder_facets import Values, facets, values_of
@@ -171,7 +172,11 @@ def _listed(
 def _rows(rows: list[Any], view: str, address: str, at: Any) -> list[Any]:
     """Return what the template shows: threads, or others with their addresses."""
     if view == MESSAGES:
-        return [(message, message_address(address, message.slug)) for message in rows]
+        comments = comment_counts([message.pk for message in rows])
+        return [
+            (message, message_address(address, message.slug), comments.get(message.pk, 0))
+            for message in rows
+        ]
     if view == SENDERS:
         return [
             (

@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary, summarise
 from ..models import EmailFolderPage, EmailMessagePage, Thread
+from ..models.comment import comment_counts_of_threads
 from ..models.privacy import readable
 from .addresses import thread_address
 from .hidden import Hidden
@@ -42,6 +43,7 @@ class ThreadRow:
         last_at, snippet: of its latest message; where the list is narrowed down, of the latest one
             among those that are wanted.
         unread: messages that came since the reader last opened it; 0 if they never did.
+        comments: that are shown on its messages, on those that the reader may read.
     """
 
     pk: int
@@ -55,6 +57,7 @@ class ThreadRow:
     snippet: str
     address: str
     unread: int
+    comments: int
 
     @property
     def noun(self) -> str:
@@ -80,7 +83,7 @@ def latest_first(
 ) -> ListPage[ThreadRow]:
     """Return a page of all threads.
 
-    One query, two more where some hold hidden messages, and one for readers who are signed in.
+    Two queries, two more where some hold hidden messages, and one for readers who are signed in.
     """
     page = page_of_threads(folder, request, place, hidden, size=PAGE_SIZE)
     rows = _rows(page.rows, request, _concerned(hidden), folder_address)
@@ -228,19 +231,26 @@ def _rows(
     seen: dict[int, Summary] = {}
     if anew:
         seen = summarise(readable(EmailMessagePage.objects.filter(thread__in=anew), request))
-    new = unread([each.thread.pk for each in page], request)
+    threads = [each.thread.pk for each in page]
+    new = unread(threads, request)
+    commented = comment_counts_of_threads(
+        threads, readable(EmailMessagePage.objects.all(), request)
+    )
     return [
         _row(
             each,
             seen.get(each.thread.pk) or Summary.of_thread(each.thread),
             new.get(each.thread.pk, 0),
+            commented.get(each.thread.pk, 0),
             folder_address,
         )
         for each in page
     ]
 
 
-def _row(found: Found, summary: Summary, new: int, folder_address: str) -> ThreadRow:
+def _row(
+    found: Found, summary: Summary, new: int, comments: int, folder_address: str
+) -> ThreadRow:
     people = [name or address for _, name, address in sorted(summary.people.values())]
     return ThreadRow(
         pk=found.thread.pk,
@@ -254,4 +264,5 @@ def _row(found: Found, summary: Summary, new: int, folder_address: str) -> Threa
         snippet=summary.snippet if found.snippet is None else found.snippet,
         address=thread_address(folder_address, found.thread.pk),
         unread=new,
+        comments=comments,
     )

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from ..archive.thread_parents import parents
 from ..mime.subjects import canonical_subject
 from ..models import Attachment, EmailMessagePage, MessageText
+from ..models.comment import comment_counts
 from ..models.privacy import readable
 from .addresses import message_address
 from .attachment_listing import contents_of
@@ -54,6 +55,7 @@ class Post:
         parent: None where it answers none that the reader may see.
         is_new: it came since the reader's last visit.
         is_open: it is not folded.
+        comments: shown on its own page.
     """
 
     message: EmailMessagePage
@@ -68,6 +70,7 @@ class Post:
     parent: Parent | None
     is_new: bool
     is_open: bool
+    comments: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def posts(
     folder_address: str,
     thread_address: str,
 ) -> list[Post]:
-    """Return `messages`, of one thread, as they are shown (at most five queries and what
+    """Return `messages`, of one thread, as they are shown (at most six queries and what
     `archive.thread_parents.parents` asks).
 
     Args:
@@ -106,6 +109,7 @@ def posts(
     attachments = _attachments(messages)
     contents = contents_of([each for some in attachments.values() for each in some])
     answered = _parents(messages, request, thread_address)
+    comments = comment_counts([each.pk for each in messages])
     new = {
         each.pk for each in messages if manner.new_above is not None and each.pk > manner.new_above
     }
@@ -133,6 +137,7 @@ def posts(
                 is_new=each.pk in new,
                 # Where something is new, the rest stands back.
                 is_open=manner.is_printed or (not manner.is_closed and (not new or each.pk in new)),
+                comments=comments.get(each.pk, 0),
             )
         )
     return found
