@@ -10,8 +10,9 @@ Each transaction leaves a whole folder behind, so this may be interrupted and be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.core.files.storage import InvalidStorageError, storages
 from django.db.models import Exists, F, OuterRef, Q
@@ -22,6 +23,8 @@ from wagtail.models import Page
 from ..exceptions import StorageError
 from ..models import (
     Attachment,
+    Comment,
+    CommentState,
     DkimSignature,
     EmailMessagePage,
     Envelope,
@@ -43,7 +46,7 @@ from .transactions import commit
 # ones cost less; SQLite takes 32,766 keys in a statement.
 TOGETHER = 2000
 
-_TOMBSTONE = ("sha256", "folder_id", "reason", "user_id", "erased_at", "bytes_kept")
+_TOMBSTONE = ("sha256", "folder_id", "reason", "user_id", "erased_at", "bytes_kept", "comments")
 
 
 def erase(
@@ -52,6 +55,7 @@ def erase(
     *,
     user_id: int | None,
     reason: str,
+    keep_comments: bool = False,
     fence: Callable[[], None] = lambda: None,
 ) -> int:
     """Erase messages that are in the trash of a folder, in one transaction; return how many.
@@ -59,6 +63,7 @@ def erase(
     Args:
         message_ids: at most `TOGETHER`; those not in the trash any more stay.
         user_id: null where the trash is emptied by time.
+        keep_comments: in the tombstones, what readers' comments said.
         fence: the first statement; may raise to prevent the commit.
 
     Raises:
@@ -66,7 +71,8 @@ def erase(
         ArchiveInUse: an object of the site protects one of the messages; as above.
         DatabaseError: as above.
     """
-    return commit(lambda: _erase(folder_id, message_ids, user_id, reason, fence))
+    grave = _Grave(folder_id, user_id, reason, keep_comments)
+    return commit(lambda: _erase(grave, message_ids, fence))
 
 
 def held_back(folder_id: int, hashes: Collection[str]) -> set[str]:
@@ -86,14 +92,19 @@ def release(original_ids: Iterable[int]) -> None:
         _delete_bytes(_unheld(list(originals.select_for_update())))
 
 
-def _erase(
-    folder_id: int,
-    message_ids: Sequence[int],
-    user_id: int | None,
-    reason: str,
-    fence: Callable[[], None],
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Grave:
+    """What the tombstones of one portion have in common."""
+
+    folder_id: int
+    user_id: int | None
+    reason: str
+    keeps_comments: bool
+
+
+def _erase(grave: _Grave, message_ids: Sequence[int], fence: Callable[[], None]) -> int:
     fence()
+    folder_id = grave.folder_id
     folder = pages.lock_folder(folder_id)
     chosen = EmailMessagePage.objects.filter(folder=folder_id, pk__in=message_ids, trashed=True)
     found = list(chosen.order_by("pk").values_list("pk", "original_id", "thread_id"))
@@ -101,6 +112,7 @@ def _erase(
         return 0
     keys = [pk for pk, *_ in found]
     original_ids = [original_id for _pk, original_id, _thread in found]
+    comments = _comments(found) if grave.keeps_comments else {}
     _settle_ledger(folder_id, keys, original_ids)
     _delete_attachments(keys)
     delete_rows(MessageText._base_manager.filter(message__in=keys))
@@ -110,7 +122,7 @@ def _erase(
     # A count that was wrong already must not fall below zero, which the database refuses.
     here = Page.objects.filter(pk=folder_id)
     here.update(numchild=Greatest(F("numchild") - len(keys), 0))
-    _bury(folder_id, original_ids, user_id, reason, timezone.now())
+    _bury(grave, original_ids, comments)
     return len(found)
 
 
@@ -139,8 +151,20 @@ def _delete_attachments(keys: Sequence[int]) -> None:
     contents.forget_unused(hashes)
 
 
+def _comments(found: Sequence[tuple[int, int, int | None]]) -> dict[int, list[list[str]]]:
+    """Return what readers said of messages, by the keys of their originals."""
+    originals = {pk: original_id for pk, original_id, _thread in found}
+    said: defaultdict[int, list[list[str]]] = defaultdict(list)
+    shown = Comment.objects.filter(message__in=originals, state=CommentState.SHOWN).order_by("pk")
+    for message_id, name, moment, text in shown.values_list(
+        "message_id", "author_name", "created_at", "text"
+    ):
+        said[originals[message_id]].append([name, moment.isoformat(), text])
+    return said
+
+
 def _bury(
-    folder_id: int, original_ids: Sequence[int], user_id: int | None, reason: str, now: datetime
+    grave: _Grave, original_ids: Sequence[int], comments: Mapping[int, list[list[str]]]
 ) -> None:
     """Leave tombstones, and delete the bytes that nothing holds any more.
 
@@ -148,15 +172,26 @@ def _bury(
     mail elsewhere at this moment waits, and then brings the bytes anew.
     """
     originals = Original.objects.filter(pk__in=original_ids).order_by("sha256")
-    found = list(originals.select_for_update())
+    found, now = list(originals.select_for_update()), timezone.now()
     gone = _unheld(found)
     gone_ids = {each.pk for each in gone}
     rows.insert(
         Tombstone,
         _TOMBSTONE,
-        [(each.sha256, folder_id, reason, user_id, now, each.pk not in gone_ids) for each in found],
+        [
+            (
+                each.sha256,
+                grave.folder_id,
+                grave.reason,
+                grave.user_id,
+                now,
+                each.pk not in gone_ids,
+                comments.get(each.pk, []),
+            )
+            for each in found
+        ],
         unique=("sha256", "folder_id"),
-        update=("reason", "user_id", "erased_at", "bytes_kept"),
+        update=("reason", "user_id", "erased_at", "bytes_kept", "comments"),
     )
     _delete_bytes(gone)
 

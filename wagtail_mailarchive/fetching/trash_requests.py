@@ -50,6 +50,7 @@ def erase(
     user: User | None,
     reason: str,
     message_ids: Collection[int] | None = None,
+    keep_comments: bool = False,
 ) -> UpkeepRun:
     """Have the worker erase messages that are in the folder's trash, or all that are there now.
 
@@ -65,7 +66,7 @@ def erase(
         entries = entries.filter(message__in=message_ids)
     with transaction.atomic():
         entries.update(to_erase=True)
-        return _request(UpkeepKind.ERASE, folder, user, reason, None)
+        return _request(UpkeepKind.ERASE, folder, user, reason, None, is_complete=not keep_comments)
 
 
 def is_erasing(folder: EmailFolderPage) -> bool:
@@ -93,10 +94,16 @@ def _newest(folder: EmailFolderPage) -> int:
 
 
 def _request(
-    kind: UpkeepKind, folder: EmailFolderPage, user: User | None, reason: str, until: int | None
+    kind: UpkeepKind,
+    folder: EmailFolderPage,
+    user: User | None,
+    reason: str,
+    until: int | None,
+    *,
+    is_complete: bool = True,
 ) -> UpkeepRun:
     with transaction.atomic():
-        run, is_new = open_run(kind, folder, user=user)
+        run, is_new = open_run(kind, folder, user=user, is_complete=is_complete)
         if is_new:
             run.reason, run.until = reason, until
             run.save(update_fields=["reason", "until"])

@@ -55,7 +55,12 @@ def erase(held: Held) -> None:
         entries = _entries(run).order_by("pk")
         keys = list(entries.values_list("message_id", flat=True)[: erasing.TOGETHER])
         done = erasing.erase(
-            _folder(run), keys, user_id=run.requested_by_id, reason=run.reason, fence=held.renew
+            _folder(run),
+            keys,
+            user_id=run.requested_by_id,
+            reason=run.reason,
+            keep_comments=run.kind == UpkeepKind.ERASE and not run.is_complete,
+            fence=held.renew,
         )
         if not done:
             return

@@ -141,6 +141,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("erased_at", models.DateTimeField()),
+                ("comments", models.JSONField(default=list)),
                 ("bytes_kept", models.BooleanField(default=False)),
             ],
             options={

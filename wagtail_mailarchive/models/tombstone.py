@@ -16,6 +16,7 @@ class Tombstone(models.Model):
         sha256: the original's; of the message itself nothing is kept.
         reason: why it was erased; "" where the trash was emptied by time.
         user: null where the schedule did it, and for users who are no more.
+        comments: [[name, moment, text], ...] of readers' comments, where they were to be kept.
         bytes_kept: another folder, or the quarantine of one, held the original at that time.
     """
 
@@ -26,6 +27,7 @@ class Tombstone(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     erased_at = models.DateTimeField()
+    comments = models.JSONField(default=list)
     bytes_kept = models.BooleanField(default=False)
 
     class Meta:

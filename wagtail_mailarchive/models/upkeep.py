@@ -43,7 +43,8 @@ class UpkeepRun(models.Model):
 
     Attributes:
         folder: which one; null for all folders.
-        is_complete: reads again what was read by the present version, too.
+        is_complete: reads again what was read by the present version, too; of erasing: readers'
+            comments go as well.
         position: where the next task goes on: the key of what was last done, beside the number
             of the step that it belongs to; see `fetching.upkeep`. Whoever commits moves it on,
             so that of two workers one stops.

@@ -1,0 +1,219 @@
+"""The trash of a folder: what is in it, who put it there and why; restoring and erasing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, QuerySet
+from django.db.models import Exists as Found
+from django.db.transaction import non_atomic_requests
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django.views.generic import TemplateView
+from wagtail.admin import messages
+from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
+
+from ..archive import trash
+from ..conf import archive_settings
+from ..exceptions import MailArchiveError
+from ..fetching import trash_requests
+from ..models import (
+    EmailFolderPage,
+    EmailMessagePage,
+    TrashedFolder,
+    TrashEntry,
+    UpkeepKind,
+    UpkeepRun,
+)
+from ..models.trash import LONGEST_REASON
+from ..models.upkeep import UNDER_WAY
+from .policies import asked_number, refused
+from .upkeep_region import UpkeepRegion, told_of
+
+PER_PAGE = 50
+KINDS = (UpkeepKind.TRASH, UpkeepKind.RESTORE, UpkeepKind.ERASE, UpkeepKind.EMPTY)
+
+
+def may_open(user: Any, folder: EmailFolderPage) -> bool:
+    """Whether `user` may see the folder's trash, and take things out of it."""
+    tester = folder.permissions_for_user(user)
+    return tester.can_trash() or tester.can_erase()
+
+
+def address_of(folder: EmailFolderPage) -> str:
+    return reverse("mailarchive_trash", args=[folder.pk])
+
+
+class FolderView(WagtailAdminTemplateMixin, TemplateView):
+    """A page about one folder, below it in the explorer; 403 for who may not open it."""
+
+    http_method_names = ["get", "head", "options"]
+    header_icon = "bin"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.folder = get_object_or_404(EmailFolderPage, pk=kwargs["folder_id"])
+        if not self.is_allowed(request.user):
+            return refused(request)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def is_allowed(self, user: Any) -> bool:
+        return may_open(user, self.folder)
+
+    def get_page_subtitle(self) -> str:
+        return str(self.folder.get_admin_display_title())
+
+    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
+        explorer = reverse("wagtailadmin_explore", args=[self.folder.pk])
+        return [
+            *self.breadcrumbs_items,
+            {"url": explorer, "label": self.get_page_subtitle()},
+            {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()},
+        ]
+
+    def before(self) -> int | None:
+        """Return the key behind which the page of a list begins; None for the first page."""
+        return asked_number(self.request.GET.get("before", ""))
+
+
+class TrashView(FolderView):
+    """Lists what is in the trash, the latest first."""
+
+    template_name = "wagtail_mailarchive/admin/trash.html"
+    page_title = gettext_lazy("Trash")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        folder, user = self.folder, self.request.user
+        runs = list(_runs(folder).filter(status__in=UNDER_WAY).order_by("-pk"))
+        region = UpkeepRegion(runs, _progress_address(folder, runs)) if runs else None
+        found = _listed(folder, self.before())
+        entries = found[:PER_PAGE]
+        context.update(
+            folder=folder,
+            entries=entries,
+            older=f"?before={entries[-1].pk}" if len(found) > PER_PAGE else "",
+            is_first=self.before() is None,
+            trashed=TrashedFolder.objects.filter(folder=folder).select_related("user").first(),
+            may_erase=folder.permissions_for_user(user).can_erase(),
+            is_erasing=any(run.kind == UpkeepKind.ERASE for run in runs),
+            days=archive_settings().TRASH_DAYS,
+            longest_reason=LONGEST_REASON,
+            region=region,
+            media=(region or UpkeepRegion([], "")).media + Media(),
+        )
+        return context
+
+
+def _listed(folder: EmailFolderPage, before: int | None) -> list[TrashEntry]:
+    """Return a page of entries, and one more if there is one; two queries at most."""
+    elsewhere = EmailMessagePage.objects.filter(trash.is_elsewhere(), pk=OuterRef("message_id"))
+    entries = trash.entries_of(folder.pk).select_related("message", "user").defer("text")
+    entries = entries.annotate(
+        is_elsewhere=ExpressionWrapper(Found(elsewhere), output_field=BooleanField())
+    )
+    if before is not None:
+        entries = entries.filter(pk__lt=before)
+    return list(entries[: PER_PAGE + 1])
+
+
+@require_GET
+@never_cache
+def trash_progress(request: HttpRequest, folder_id: int) -> HttpResponseBase:
+    """Answer with the progress of those runs that the query names (`run`)."""
+    folder = get_object_or_404(EmailFolderPage, pk=folder_id)
+    if not may_open(request.user, folder):
+        return refused(request)
+    asked = map(asked_number, request.GET.getlist("run")[: len(KINDS)])
+    runs = _runs(folder).filter(pk__in=[each for each in asked if each is not None])
+    return JsonResponse(told_of(list(runs.order_by("-pk"))))
+
+
+@non_atomic_requests
+@require_POST
+def restore(request: HttpRequest, folder_id: int) -> HttpResponseBase:
+    """Bring back what is chosen, at once, or all of it, by the worker.
+
+    Not in a transaction of the site's: what is restored is to be committed when this says so.
+    """
+    folder = get_object_or_404(EmailFolderPage, pk=folder_id)
+    if not may_open(request.user, folder):
+        return refused(request)
+    if request.POST.get("all") == "1":
+        trash_requests.restore_all(folder, user=_user(request))
+        messages.success(request, _("Requested; a worker begins in a moment."))
+        return redirect(address_of(folder))
+    chosen = _chosen(request)
+    if not chosen:
+        messages.error(request, _("Choose messages first."))
+        return redirect(address_of(folder))
+    number = trash.restore(folder.pk, chosen)
+    told = ngettext("%(number)d message is restored.", "%(number)d messages are restored.", number)
+    messages.success(request, told % {"number": number})
+    return redirect(address_of(folder))
+
+
+@require_POST
+def erase(request: HttpRequest, folder_id: int) -> HttpResponseBase:
+    """Have the worker erase what is chosen, or all of it; nobody can undo it."""
+    folder = get_object_or_404(EmailFolderPage, pk=folder_id)
+    if not folder.permissions_for_user(request.user).can_erase():
+        return refused(request)
+    is_all = request.POST.get("all") == "1"
+    chosen = _chosen(request)
+    reason = request.POST.get("reason", "").replace("\0", "").strip()[:LONGEST_REASON]
+    if not (chosen or is_all):
+        messages.error(request, _("Choose messages first."))
+    elif not reason:
+        messages.error(request, _("Say why these messages are erased. It is kept in the report."))
+    elif request.POST.get("sure") != "1":
+        messages.error(request, _("Confirm that the messages are to be erased for good."))
+    else:
+        _request_erasing(request, folder, reason, None if is_all else chosen)
+    return redirect(address_of(folder))
+
+
+def _request_erasing(
+    request: HttpRequest, folder: EmailFolderPage, reason: str, chosen: list[int] | None
+) -> None:
+    try:
+        trash_requests.erase(
+            folder,
+            user=_user(request),
+            reason=reason,
+            message_ids=chosen,
+            keep_comments=request.POST.get("keep_comments") == "1",
+        )
+    except MailArchiveError as error:
+        messages.error(request, _(error.template) % error.params)
+    else:
+        messages.success(request, _("Requested; a worker begins in a moment."))
+
+
+def _chosen(request: HttpRequest) -> list[int]:
+    asked = map(asked_number, request.POST.getlist("message")[:PER_PAGE])
+    return [number for number in asked if number is not None]
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user if request.user.is_authenticated else None
+
+
+def _runs(folder: EmailFolderPage) -> QuerySet[UpkeepRun]:
+    return UpkeepRun.objects.filter(folder=folder, kind__in=KINDS).select_related("folder")
+
+
+def _progress_address(folder: EmailFolderPage, runs: list[UpkeepRun]) -> str:
+    asked = "&".join(f"run={run.pk}" for run in runs)
+    return f"{reverse('mailarchive_trash_progress', args=[folder.pk])}?{asked}"
+
+
+def back_to_folder(folder: EmailFolderPage) -> HttpResponse:
+    return redirect("wagtailadmin_explore", folder.pk)
