@@ -16,7 +16,15 @@ from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 from wagtail.permissions import register_permission_policy
 
-from .admin import integrity_urls, ledger_urls, oauth, page_actions, page_hooks, site_settings_panel
+from .admin import (
+    integrity_urls,
+    ledger_urls,
+    oauth,
+    page_actions,
+    page_hooks,
+    site_settings_panel,
+    trash_urls,
+)
 from .admin.account_clone import CloneAccountView
 from .admin.account_consequences import CHOSEN, ChoiceFormatter
 from .admin.account_dry_run import dry_run
@@ -140,6 +148,7 @@ def register_admin_urls() -> list[URLPattern]:
         path("mailarchive/oauth/callback/", for_managers(oauth.callback), name=oauth.CALLBACK),
         *integrity_urls.urls(),
         *ledger_urls.urls(),
+        *trash_urls.urls(),
     ]
 
 
@@ -214,4 +223,6 @@ hooks.register("construct_settings_menu", hide_while_off)
 hooks.register("register_page_header_buttons", fetch_button)
 hooks.register("register_page_header_buttons", integrity_urls.folder_button)
 hooks.register("register_page_header_buttons", ledger_urls.folder_buttons)
+hooks.register("register_page_header_buttons", trash_urls.buttons)
+hooks.register("register_permissions", trash_urls.permissions)
 hooks.register("register_log_actions", register_log_actions)
