@@ -28,7 +28,10 @@ def refusal_to_delete(page: Page) -> str:
     """Return why `page` cannot be deleted; "" if no mail stands in the way."""
     return _sentence(
         page,
-        gettext("“%(page)s” holds mail or is connected to a mail account, so it is not deleted."),
+        gettext(
+            "“%(page)s” holds mail or is connected to a mail account, so it is not deleted. "
+            "Move it to the trash instead."
+        ),
         gettext("“%(page)s” holds the email folder “%(folder)s”, so it is not deleted."),
     )
 

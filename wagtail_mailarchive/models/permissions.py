@@ -44,7 +44,7 @@ class FolderPermissionTester(PagePermissionTester):
 
     def can_fetch(self) -> bool:
         """Whether the user may fetch new mail into this folder by hand."""
-        return bool(self.can_publish())
+        return bool(self.can_publish()) and not self._is_in_trash()
 
     def can_arrange_threads(self) -> bool:
         """Whether the user may merge and split threads of this folder."""
@@ -61,6 +61,13 @@ class FolderPermissionTester(PagePermissionTester):
     def can_moderate_comments(self) -> bool:
         """Whether the user may let comments in this folder be shown, reject and delete them."""
         return bool(self.can_publish())
+
+    def _is_in_trash(self) -> bool:
+        from .trash import TrashedFolder
+
+        # Of a published folder it is known without asking.
+        page = self.page
+        return not page.live and TrashedFolder.objects.filter(folder_id=page.pk).exists()
 
     def can_manage_accounts(self) -> bool:
         """Whether the user may connect, change, try and remove this folder's mail accounts."""
