@@ -5,7 +5,7 @@ path("mail/", include("wagtail_mailarchive.urls")),
 
 from django.urls import path
 
-from .collaboration import following_views
+from .collaboration import following_views, tagging
 from .reading import feeds, saved_searches, search_page
 from .reading.inline_images import inline_image
 
@@ -17,6 +17,7 @@ urlpatterns = [
     # Short: mailers break what is long, and then one click does nothing.
     path("u/<str:token>/", following_views.unfollow, name="unfollow"),
     path("inline/<str:token>/", inline_image, name="inline_image"),
+    path("tags/", tagging.tag, name="tag"),
     path("search/", search_page.search, name="search"),
     path("search/feed/", feeds.search_feed, name="search_feed"),
     path("search/saved/", saved_searches.save, name="save_search"),

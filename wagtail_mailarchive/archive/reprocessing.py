@@ -38,7 +38,8 @@ from . import (
 from .again import parse_again, portions
 from .bulk_deletion import delete_rows
 from .rows import Row
-from .search.texts import ATTACHED, COLUMNS, text_row
+from .search.marks import with_tags
+from .search.texts import ATTACHED, COLUMNS, MARKS, text_row
 from .transactions import commit, in_halves
 
 _KEPT = {
@@ -293,6 +294,7 @@ def _write_texts(
     for key, new in values.items():
         old = before.get(key)
         row = text_row(key, new, parsed[key], attached.get(key, old[ATTACHED] if old else ""))
+        row[MARKS] = with_tags(row[MARKS], old[MARKS] if old else "")
         if old is not None and old[0] >> SEQUENCE_BITS == row[0] >> SEQUENCE_BITS:
             row[0] = old[0]
         if row != old:

@@ -6,6 +6,10 @@ page addresses do not match one.
 
 from django.urls import include, path
 
+from . import annotations
+
 urlpatterns = [
     path("comments/", include("wagtail_mailarchive.collaboration.comment_urls")),
+    path("annotations/", annotations.annotate, name="annotations"),
+    path("annotations/<int:annotation_id>/", annotations.note, name="annotation"),
 ]

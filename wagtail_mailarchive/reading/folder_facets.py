@@ -12,7 +12,16 @@ from django.utils.dates import MONTHS
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import AccountMessage, EmailFolderPage, FacetCount, FacetKind, MailAccount
+from ..models import (
+    AccountMessage,
+    EmailFolderPage,
+    EmailMessagePage,
+    FacetCount,
+    FacetKind,
+    MailAccount,
+    TaggedMessage,
+)
+from ..models.privacy import readable
 from . import sender_list
 from .hidden import Hidden
 from .listing import Month
@@ -60,11 +69,12 @@ class Values:
     senders: Sequence[tuple[str, str, int]] = ()
     lists: Sequence[tuple[str, str, int]] = ()
     attached: int = 0
+    tags: Sequence[tuple[str, int]] = ()
     accounts: Sequence[tuple[str, str, int]] = field(default=())
 
 
 def values_of(folder: EmailFolderPage, request: HttpRequest, hidden: Collection[Hidden]) -> Values:
-    """Return what a reader can narrow a folder down by (five queries, and two where it hides)."""
+    """Return what a reader can narrow a folder down by (six queries, and two where it hides)."""
     most = sender_list.most(folder, request, hidden, _MOST)
     latest = sender_list.latest_messages(most)
     counts = FacetCount.objects.filter(folder=folder, messages__gt=0)
@@ -85,6 +95,7 @@ def values_of(folder: EmailFolderPage, request: HttpRequest, hidden: Collection[
         ],
         lists=lists,
         attached=attached - sum(bool(each.has_attachment) for each in hidden),
+        tags=_tags(folder, request),
         accounts=_accounts(folder, accounts, hidden),
     )
 
@@ -117,6 +128,18 @@ def facets(
     ]
     if len(values.accounts) > 1:
         found.append(Facet("account", _("Account"), choices("account", values.accounts)))
+    if values.tags:
+        found.append(
+            Facet(
+                "tag",
+                _("Tag"),
+                [
+                    # Search knows the rest.
+                    Choice(name, number, address_with({"q": f'tag:"{name}"'}))
+                    for name, number in values.tags
+                ],
+            )
+        )
     if values.attached > 0:
         only = [("attachment", _("With attachment"), values.attached)]
         found.append(Facet("attachment", _("Attachment"), choices("has", only)))
@@ -178,6 +201,14 @@ def _accounts(
         for pk, name in names.values_list("pk", "name")
         if numbers[pk] > 0
     ]
+
+
+def _tags(folder: EmailFolderPage, request: HttpRequest) -> list[tuple[str, int]]:
+    """Return the tags that most messages have (one query, over those that have any)."""
+    seen = readable(EmailMessagePage.objects.filter(folder=folder), request).order_by()
+    tagged = TaggedMessage.objects.filter(folder=folder, content_object__in=seen.values("pk"))
+    counted = tagged.order_by().values_list("tag__name").annotate(number=Count("pk"))
+    return list(counted.order_by("-number", "tag__name")[:_MOST])
 
 
 def _name(name: str, address: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from ..mime.details import Details, Trait
@@ -21,6 +22,7 @@ from .html_document import FRAME_SANDBOX, document, frame_headers
 from .inline_images import InlineImageAddresses
 from .invitation_cards import cards
 from .neighbours import neighbours
+from .notes import Note, html_with_notes, notes_of, text_with_notes
 from .pages import render_page
 from .reply_link import reply_link
 from .text_body import text_as_html
@@ -59,6 +61,8 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         frame_address += "?" + urlencode({remote_images.PARAMETER: wish.signature})
     address = page_address(page, request)
     folder_address = page_address(page.folder, request)
+    notes = notes_of(page, request)
+    text, lost_notes = (None, frozenset()) if shows_html else _text_with_notes(page, notes)
     response = render_page(
         page,
         request,
@@ -88,7 +92,10 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "shows_remote": wish is not None,
             "frame_address": frame_address,
             "frame_height": frame_height(html.unfolded) if html is not None else "",
-            "text": None if shows_html else text_as_html(_text(page)),
+            "text": text,
+            "notes": notes,
+            "lost_notes": lost_notes,
+            "annotate_address": route_address(page, request, "annotations"),
             "attachments": rows_of(page, request, attachments),
             "zip_address": zip_address(page, request),
             "original_address": route_address(page, request, "original"),
@@ -111,7 +118,10 @@ def body(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         raise Http404
     images = InlineImageAddresses(request, page)
     return HttpResponse(
-        document(html.fill(images.address), title=page.display_subject),
+        document(
+            html_with_notes(html.fill(images.address), notes_of(page, request)),
+            title=page.display_subject,
+        ),
         headers=frame_headers([images.prefix], remote_images=wished),
     )
 
@@ -134,8 +144,11 @@ def _signatures(page: EmailMessagePage, details: Details) -> list[DkimSignature]
     return list(DkimSignature.objects.filter(original=page.original_id))
 
 
-def _text(page: EmailMessagePage) -> str:
-    return MessageText.objects.filter(message=page).values_list("body", flat=True).first() or ""
+def _text_with_notes(
+    page: EmailMessagePage, notes: list[Note]
+) -> tuple[SafeString, frozenset[int]]:
+    text = MessageText.objects.filter(message=page).values_list("body", flat=True).first() or ""
+    return text_with_notes(text_as_html(text), text, notes)
 
 
 def _address_lines(page: EmailMessagePage) -> list[AddressLine]:

@@ -13,6 +13,7 @@ from . import (
     downloads,
     headers_page,
     message_page,
+    note_list,
 )
 
 urlpatterns = [
@@ -27,6 +28,7 @@ urlpatterns = [
         contained_files.contained_file,
         name="contained",
     ),
+    path("annotations/json/", note_list.web_annotations, name="web_annotations"),
     path("headers/", headers_page.headers, name="headers"),
     path("original/", downloads.original, name="original"),
 ]

@@ -12,6 +12,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from ..archive.search.question import MOST_COUNTED, Fact
+from ..archive.tagging import most_of_texts
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
 
@@ -111,6 +112,11 @@ def counts(
     add(
         _("List"),
         [(name, number, address_with(f"list:{_quoted(name)}")) for name, number in lists],
+    )
+    tagged = most_of_texts([each.id for each in facts], _MOST_VALUES) if facts else []
+    add(
+        _("Tag"),
+        [(name, number, address_with(f"tag:{_quoted(name)}")) for name, number in tagged],
     )
     attached = sum(each.has_attachment for each in facts)
     if attached:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Model
 
 from .. import rows
-from . import texts
+from . import marks, texts
 
 _CHANGED = ("id", *texts.COLUMNS[texts.COLUMNS.index("folder_id") : texts.ATTACHED])
 _VALUES = ("folder_id", "size", "attachment_count", "sender_address", "list_id", "addresses")
@@ -63,6 +63,6 @@ def _row(text: dict[str, Any], values: dict[str, Any], files: str) -> list[Any]:
         values["sender_address"].lower(),
         values["list_id"],
         files,
-        texts.marks_of(values, text["subject"], files),
+        marks.with_tags(texts.marks_of(values, text["subject"], files), text["marks"]),
         texts.cjk_of(text["subject"], text["people"], files, text["body"], text["attached"]),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .marks import is_whole_address, sender_mark
+from .marks import is_whole_address, sender_mark, tag_mark
 from .query import Field, Term
 from .words import atoms
 
@@ -45,6 +45,8 @@ def leaves(term: Term) -> list[Leaf]:
     address = term.text.strip("<>")
     if term.field is Field.FROM and is_whole_address(address):
         return [Mark(sender_mark(address))]
+    if term.field is Field.TAG:
+        return [Mark(tag_mark(" ".join(term.words)))]
     found: list[Leaf] = []
     for atom in atoms(term.words):
         tag = _TAGS.get(term.field) or (_CJK_TAGS.get(term.field) if atom.is_cjk else None)

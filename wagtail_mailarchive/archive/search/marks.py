@@ -10,6 +10,7 @@ them where no text comes.
     fromada, toada      a word of the sender's, of a recipient's name or address
     sender0f3a...       the digest of the sender's whole address
     listusers           a word of the List-Id
+    tag0f3a...          the digest of a tag's words
     subject東京, file東京  where the engine's own fields would see but one word
 """
 
@@ -74,6 +75,17 @@ def sizes_above(size: int) -> list[str]:
 def sender_mark(address: str) -> str:
     """Return the mark of a whole address."""
     return f"sender{blake2s(address.lower().encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+def tag_mark(key: str) -> str:
+    """Return the mark of a tag by `MailTag.key`."""
+    return f"tag{blake2s(key.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+def with_tags(marks: str, before: str) -> str:
+    """Return `marks`, made of the message alone, with the tags that it had `before`."""
+    kept = [each for each in before.split() if each.startswith("tag")]
+    return " ".join([*marks.split(), *kept])
 
 
 def is_whole_address(text: str) -> bool:

@@ -41,6 +41,7 @@ class Field(StrEnum):
     TO = "to"
     FILE = "filename"
     LIST = "list"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Query:
     def shown_terms(self) -> Iterator[Term]:
         """Yield the terms that hits hold in their texts, for showing where."""
         for term in _positive(self.tree) if self.tree is not None else ():
-            if term.field not in (Field.FROM, Field.TO, Field.LIST):
+            if term.field not in (Field.FROM, Field.TO, Field.LIST, Field.TAG):
                 yield term
 
 

@@ -16,6 +16,7 @@ COLUMNS = (
     *("has_attachment", "sender", "list_id", "files", "marks", "cjk", "attached"),
 )
 ATTACHED = COLUMNS.index("attached")
+MARKS = COLUMNS.index("marks")
 # Beyond this an address list is a bomb or a mistake; the original has it whole.
 _PEOPLE = 20_000
 _FILES = 10_000

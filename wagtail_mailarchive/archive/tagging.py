@@ -1,0 +1,137 @@
+"""Tags on messages: written in bulk, and known to the search index as words of ours.
+
+Both happen in one transaction under the folder's lock, under which messages are read again, too;
+so the index never says anything else than the rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from ..models import EmailMessagePage, MailTag, MessageText, TaggedMessage
+from ..models.tag import MAX_TAG, MOST_TAGS
+from . import pages, rows
+from .search.marks import tag_mark
+from .search.words import split
+
+MOST_AT_ONCE: Final = 10  # tags typed into one field
+_OF_TEXTS = f"""
+    SELECT tagged.tag_id, COUNT(*) FROM {MessageText._meta.db_table} AS text
+    JOIN {TaggedMessage._meta.db_table} AS tagged ON tagged.content_object_id = text.message_id
+    WHERE text.id {{among}} GROUP BY tagged.tag_id ORDER BY COUNT(*) DESC, tagged.tag_id LIMIT %s
+"""  # noqa: S608 (the tables' names are ours)
+
+
+def names_in(typed: str) -> list[str]:
+    """Return the tags in a text where commas part them, each once; what holds no word is none."""
+    found: dict[str, str] = {}
+    for part in typed.replace('"', " ").split(","):
+        name = " ".join(part.split())[:MAX_TAG].strip()
+        key = key_of(name)
+        if key:
+            found.setdefault(key, name)
+    return list(found.values())[:MOST_AT_ONCE]
+
+
+def key_of(name: str) -> str:
+    """Return what makes a tag the same: its words, folded. "" if there is none."""
+    return " ".join(split(name))
+
+
+@transaction.atomic
+def add_tags(messages: Collection[EmailMessagePage], names: Sequence[str], user: Any) -> int:
+    """Give every message every tag; return how many taggings that added.
+
+    A message that would have more than `MOST_TAGS` gets none of the new ones.
+
+    Args:
+        messages: with their folders' keys.
+        names: of `names_in`.
+    """
+    _lock(messages)
+    tags = [_tag(name) for name in names]
+    had: defaultdict[int, set[int]] = defaultdict(set)
+    before = TaggedMessage.objects.filter(content_object__in=messages)
+    for message_id, tag_id in before.values_list("content_object", "tag"):
+        had[message_id].add(tag_id)
+    new = [
+        TaggedMessage(tag=tag, content_object_id=each.pk, folder_id=each.folder_id, tagged_by=user)
+        for each in messages
+        for tag in tags
+        if tag.pk not in had[each.pk] and len(had[each.pk] | {tag.pk for tag in tags}) <= MOST_TAGS
+    ]
+    TaggedMessage.objects.bulk_create(new)
+    _index({each.content_object_id for each in new})
+    return len(new)
+
+
+@transaction.atomic
+def remove_tags(messages: Collection[EmailMessagePage], names: Sequence[str]) -> int:
+    """Take every tag off every message; return how many taggings there were."""
+    _lock(messages)
+    keys = [key_of(name) for name in names]
+    gone = TaggedMessage.objects.filter(content_object__in=messages, tag__key__in=keys)
+    concerned = set(gone.values_list("content_object", flat=True))
+    removed, _ = gone.delete()
+    _index(concerned)
+    MailTag.objects.filter(key__in=keys, tagged=None).delete()
+    return removed
+
+
+def tags_of(message_ids: Iterable[int]) -> dict[int, list[str]]:
+    """Return the tags of messages by name (one query); those without any are left out."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    tagged = TaggedMessage.objects.filter(content_object__in=list(message_ids))
+    for key, name in tagged.order_by("tag__name").values_list("content_object", "tag__name"):
+        found[key].append(name)
+    return dict(found)
+
+
+def most_of_texts(text_ids: Collection[int], most: int) -> list[tuple[str, int]]:
+    """Return the tags that most of these texts' messages have, and how many (two queries)."""
+    given: list[int] | str
+    if connection.vendor == "postgresql":
+        among, given = "= ANY(%s::bigint[])", list(text_ids)
+    else:
+        among, given = "IN (SELECT value FROM json_each(%s))", json.dumps(list(text_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_TEXTS.format(among=among), [given, most])
+        counted = cursor.fetchall()
+    names = MailTag.objects.in_bulk([tag_id for tag_id, _ in counted]) if counted else {}
+    return [(names[tag_id].name, number) for tag_id, number in counted if tag_id in names]
+
+
+def _lock(messages: Iterable[EmailMessagePage]) -> None:
+    # In the same order everywhere, so that two do not wait for each other.
+    for folder_id in sorted({each.folder_id for each in messages}):
+        pages.lock_folder(folder_id)
+
+
+def _tag(name: str) -> MailTag:
+    tag, _ = MailTag.objects.get_or_create(key=key_of(name), defaults={"name": name})
+    return tag
+
+
+def _index(message_ids: Collection[int]) -> None:
+    keys: Mapping[int, list[str]] = _keys(message_ids)
+    found = MessageText.objects.filter(message__in=message_ids)
+    changed = []
+    for text_id, message_id, before in found.values_list("pk", "message_id", "marks"):
+        own = [each for each in before.split() if not each.startswith("tag")]
+        after = " ".join([*own, *(tag_mark(key) for key in keys.get(message_id, ()))])
+        if after != before:
+            changed.append((text_id, after))
+    rows.update(MessageText, ("id", "marks"), changed)
+
+
+def _keys(message_ids: Collection[int]) -> dict[int, list[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    tagged = TaggedMessage.objects.filter(content_object__in=message_ids)
+    for message_id, key in tagged.order_by("tag").values_list("content_object", "tag__key"):
+        found[message_id].append(key)
+    return dict(found)

@@ -1,0 +1,63 @@
+"""Tags of messages and threads, and the forms that change them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.http import HttpRequest
+
+from ..archive.tagging import tags_of
+from ..collaboration.tagging import may_tag
+from ..models import EmailFolderPage
+
+register = template.Library()
+
+
+@register.inclusion_tag("wagtail_mailarchive/includes/tags.html", takes_context=True)
+def tags(context: Any, folder: EmailFolderPage, folder_address: str, message_id: int) -> Any:
+    """Show a message's tags, for those who may with what changes them (one query and more)."""
+    request: HttpRequest = context["request"]
+    names = tags_of([message_id]).get(message_id, [])
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "tags": [(name, f"{folder_address}?{urlencode({'q': _asked(name)})}") for name in names],
+        "kind": "message",
+        "key": message_id,
+        "may_tag": _may_tag(context, folder),
+    }
+
+
+@register.inclusion_tag("wagtail_mailarchive/includes/tag_many.html", takes_context=True)
+def tag_many(context: Any, folder: EmailFolderPage | None) -> Any:
+    """Show the form that tags what is chosen in a list, for those who may."""
+    return {
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "may_tag": _may_tag(context, folder),
+    }
+
+
+@register.inclusion_tag("wagtail_mailarchive/includes/choose.html", takes_context=True)
+def choose(context: Any, kind: str, key: int, name: str, folder: EmailFolderPage | None) -> Any:
+    """Show the box that chooses a row of a list: `kind` is "message" or "thread"."""
+    return {"kind": kind, "key": key, "name": name, "may_tag": _may_tag(context, folder)}
+
+
+def _may_tag(context: Any, folder: EmailFolderPage | None) -> bool:
+    """Ask once for a page; where mail of several folders is listed, saving asks for each."""
+    request: HttpRequest = context["request"]
+    if not request.user.is_authenticated:
+        return False
+    if folder is None:
+        return True
+    known: dict[int, bool] = request.__dict__.setdefault("mailarchive_may_tag", {})
+    if folder.pk not in known:
+        known[folder.pk] = may_tag(folder, request.user)
+    return known[folder.pk]
+
+
+def _asked(name: str) -> str:
+    return f'tag:"{name}"'
