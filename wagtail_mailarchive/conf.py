@@ -39,6 +39,8 @@ class ArchiveSettings:
         COMMENT_MODERATION: which comments wait for a moderator where a folder does not say:
             "open" (none), "first" (a person's first), "held" (all) or "closed" (nobody comments).
         COMMENTERS: who may comment where a folder does not say: "anyone", "login" or "groups".
+        RELATION_KINDS: the site's own kinds of relations: name -> (label on the message, label on
+            what it is related to), e.g. {"contract": ("is filed under", "holds")}.
         BASE_TEMPLATE: the template that folder and message pages extend.
         SANITIZER: "nh3" or "bleach".
         ORIGINALS_STORAGE: alias in STORAGES for originals; None keeps them in the database.
@@ -69,6 +71,7 @@ class ArchiveSettings:
     NEW_FOLDER_PRIVACY: str = "login"
     COMMENT_MODERATION: str = "open"
     COMMENTERS: str = "login"
+    RELATION_KINDS: Mapping[str, Sequence[str]] = field(default_factory=dict)
     BASE_TEMPLATE: str = "wagtail_mailarchive/base.html"
     SANITIZER: str = "nh3"
     ORIGINALS_STORAGE: str | None = None

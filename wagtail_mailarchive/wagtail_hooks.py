@@ -50,6 +50,7 @@ from .admin.reconciliation import reconcile_account, reconciliation
 from .archive.thread_decisions import MERGED, SPLIT, UNDONE
 from .collaboration import comment_queue
 from .collaboration.comment_views import keep_before_sign_in
+from .collaboration.relation_views import plug_in as plug_in_relations
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
 
@@ -226,3 +227,4 @@ hooks.register("register_page_header_buttons", ledger_urls.folder_buttons)
 hooks.register("register_page_header_buttons", trash_urls.buttons)
 hooks.register("register_permissions", trash_urls.permissions)
 hooks.register("register_log_actions", register_log_actions)
+plug_in_relations()
