@@ -104,6 +104,8 @@ def test_good_settings_are_silent(settings: Any) -> None:
         ({**GOOD, "ALLOWED_MAIL_PORTS": 993}, "E011"),
         ({**GOOD, "ALLOW_PLAINTEXT": "no"}, "E012"),
         ({**GOOD, "FETCH_INTERVAL": 0}, "E013"),
+        ({**GOOD, "RELATION_KINDS": {"filed": "is filed"}}, "E046"),
+        ({**GOOD, "RELATION_KINDS": {"x" * 41: ("is filed", "holds")}}, "E046"),
         ({**GOOD, "MAX_MESSAGE_SIZE": "10 MB"}, "E014"),
         ({**GOOD, "BASE_TEMPLATE": "nowhere.html"}, "E015"),
         ({**GOOD, "READ_ATTACHMENTS": "yes"}, "E018"),

@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from wagtail.coreutils import resolve_model_string
 from wagtail.models import Page, get_page_models
@@ -288,7 +289,23 @@ def _may_look_up(value: object) -> bool:
     return value is False or (value is True and all(map(find_spec, extra)))
 
 
+def _are_relation_kinds(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str)
+        and 0 < len(name) <= 40
+        and isinstance(labels, (tuple, list))
+        and len(labels) == 2
+        and all(isinstance(label, (str, Promise)) for label in labels)
+        for name, labels in value.items()
+    )
+
+
 _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
+    "RELATION_KINDS": (
+        "E046",
+        _are_relation_kinds,
+        "a dictionary of names, each with a pair of labels",
+    ),
     "SANITIZER": ("E005", _is_sanitizer, '"nh3" or "bleach", and that package installed'),
     "NEW_FOLDER_PRIVACY": ("E006", PRIVACIES.__contains__, '"login", "groups" or "public"'),
     "ALLOWED_MAIL_HOSTS": (
