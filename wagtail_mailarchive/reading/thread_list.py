@@ -19,7 +19,7 @@ from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.privacy import readable
 from .addresses import thread_address
 from .hidden import Hidden
-from .keyset import ListPage, Place, around, cut
+from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
@@ -128,17 +128,17 @@ def latest_among(
 ) -> ListPage[ThreadRow]:
     """Return a page of the threads that some messages are of, by the latest of these."""
     columns = ("sorted_at", "snippet", *(f"thread__{name}" for name in _COLUMNS))
-    latest = around(chosen.latest_of_threads(), chosen.key, place, PAGE_SIZE)
-    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
-    page, newer, older = cut(list(rows), place, PAGE_SIZE)
+    page, newer, older = cut(chosen.latest_of_threads(place, PAGE_SIZE), place, PAGE_SIZE)
     if not page:
         return ListPage()
-    messages = [chosen.message_of(row) for row in page]
+    latest = chosen.rows.filter(**{f"{chosen.key}__in": page}).order_by(f"-{chosen.key}")
+    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
+    messages = [chosen.message_of(row) for row in rows]
     found = [Found(each.thread, each.sorted_at, each.snippet) for each in messages if each.thread]
     return ListPage(
         _rows(found, request, _concerned(hidden), folder_address),
-        newer=str(chosen.key_of(page[0])) if newer else "",
-        older=str(chosen.key_of(page[-1])) if older else "",
+        newer=str(page[0]) if newer else "",
+        older=str(page[-1]) if older else "",
     )
 
 
