@@ -18,7 +18,7 @@ from ..archive.thread_summaries import Summary, summarise
 from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.privacy import readable
 from .addresses import thread_address
-from .hidden import Hidden
+from .hidden import Hidden, any_of
 from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
@@ -107,7 +107,7 @@ def page_of_threads(
     unconcerned = _within(_without(threads, concerned), "last_at", between)
     found = [Found(each, each.last_at) for each in _around(unconcerned, place, size)]
     if concerned:
-        found += _seen_otherwise(threads.filter(pk__in=concerned), request, place, between)
+        found += _seen_otherwise(threads.filter(pk__in=any_of(concerned)), request, place, between)
         found.sort(key=_order, reverse=place.after is None)
     page, newer, older = cut(found, place, size)
     if not page:
@@ -166,7 +166,7 @@ def _concerned(hidden: Iterable[Hidden]) -> set[int]:
 
 
 def _without(threads: QuerySet[Thread], concerned: Collection[int]) -> QuerySet[Thread]:
-    return threads.exclude(pk__in=concerned) if concerned else threads
+    return threads.exclude(pk__in=any_of(concerned)) if concerned else threads
 
 
 def _within(
