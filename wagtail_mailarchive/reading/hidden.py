@@ -18,7 +18,7 @@ from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from ..models import MessageText
-from ..models.privacy import refused_restrictions
+from ..models.privacy import refused_pages
 from .privacy import unlisted
 
 
@@ -60,9 +60,8 @@ def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
 
 def readable_texts(folder_id: int, request: HttpRequest) -> QuerySet[MessageText]:
     """Return the texts of what `request` may be told of in a folder that it may read."""
-    refused = refused_restrictions(request).values("page_id")
     texts = MessageText.objects.filter(folder=folder_id, message__live=True)
-    return texts.exclude(message__in=refused)
+    return texts.exclude(message__in=refused_pages(request))
 
 
 def any_of(values: Collection[int] | Collection[str]) -> Any:

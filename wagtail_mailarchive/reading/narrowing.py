@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from ..archive.month_counts import bounds
 from ..models import AccountMessage, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
-from ..models.privacy import refused_restrictions
+from ..models.privacy import refused_pages
 from .keyset import Place, around
 from .listing import BadAddress, parse_month
 
@@ -191,7 +191,7 @@ def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzi
         begin, end = (int(moment.timestamp()) << SEQUENCE_BITS for moment in between)
         rows = rows.filter(**{f"{key}__gte": begin, f"{key}__lt": end})
         texts = texts.filter(own_key__gte=begin, own_key__lt=end)
-    refused = refused_restrictions(request).values("page_id")
+    refused = refused_pages(request)
     rows = rows.filter(**{f"{message}__live": True}).exclude(**{f"{message}__in": refused})
     texts = texts.filter(message__live=True).exclude(message__in=refused)
     return Chosen(rows, key, message, texts)

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..models import EmailMessagePage
-from ..models.privacy import SESSION_KEY, refused_restrictions
+from ..models.privacy import SESSION_KEY, refused_pages
 
 
 def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
@@ -25,8 +25,8 @@ def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessage
     Two, because each has an index to find its few rows; a condition with OR walks the folder.
     """
     in_folder = EmailMessagePage.objects.filter(folder=folder_id)
-    hidden = refused_restrictions(request).values("page_id")
-    return [in_folder.filter(listed=False), in_folder.filter(listed=True, pk__in=hidden)]
+    refused = refused_pages(request)
+    return [in_folder.filter(listed=False), in_folder.filter(listed=True, pk__in=refused)]
 
 
 def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[int]) -> bool:

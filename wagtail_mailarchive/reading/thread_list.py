@@ -14,7 +14,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 
-from ..archive.thread_summaries import Summary, summarise
+from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.privacy import readable
 from .addresses import thread_address
@@ -23,6 +23,7 @@ from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
+from .thread_lookup import seen_otherwise
 
 _NAMED = 4  # people
 _COLUMNS = (
@@ -224,10 +225,7 @@ def _cursor(each: Found) -> str:
 def _rows(
     page: Sequence[Found], request: HttpRequest, concerned: Collection[int], folder_address: str
 ) -> list[ThreadRow]:
-    anew = [each.thread.pk for each in page if each.thread.pk in concerned]
-    seen: dict[int, Summary] = {}
-    if anew:
-        seen = summarise(readable(EmailMessagePage.objects.filter(thread__in=anew), request))
+    seen = seen_otherwise([each.thread for each in page if each.thread.pk in concerned], request)
     new = unread([each.thread.pk for each in page], request)
     return [
         _row(
