@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary
@@ -23,9 +24,11 @@ from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
+from .row_markup import beginning, people_markup, time_markup
 from .thread_lookup import seen_otherwise
 
 _NAMED = 4  # people
+_TITLE_LENGTH = 200
 _COLUMNS = (
     *("subject", "first_at", "last_at", "message_count", "snippet", "participants"),
     *("has_more_participants", "has_attachments"),
@@ -61,6 +64,18 @@ class ThreadRow:
     def noun(self) -> str:
         """What its number counts."""
         return ngettext("message", "messages", self.messages)
+
+    @property
+    def title(self) -> str:
+        return beginning(self.subject, _TITLE_LENGTH)
+
+    @property
+    def people_markup(self) -> SafeString:
+        return people_markup(self.people, self.more_people, many=self.many_people)
+
+    @property
+    def time_markup(self) -> SafeString:
+        return time_markup(self.last_at, "mailarchive-row__date")
 
 
 @dataclass(frozen=True, slots=True)
