@@ -28,8 +28,9 @@ class Addresses:
         self._random = Random(20261121)
 
     def messages(self) -> list[str]:
-        """Return messages' pages."""
-        slugs = self._some(list(self._messages.values_list("slug", flat=True)))
+        """Return the pages of messages that are not private."""
+        public = self._messages.filter(view_restrictions=None).order_by("sorted_at")
+        slugs = self._some(list(public.values_list("slug", flat=True)))
         return [f"{self._address}{slug}/" for slug in slugs]
 
     def threads_of(self, size: int) -> list[str]:

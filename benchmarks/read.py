@@ -117,8 +117,8 @@ def weight(address: str) -> float:
 def on(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Measure on one database, in this process: Django is set up once."""
     with site(name, given.messages, given.cache) as (facts, _kept), empty_page() as empty:
-        pages = Pages(facts, given.requests)
         restrictions = Restrictions(facts)
+        pages = Pages(facts, given.requests)
         found = series(pages, empty, restrictions)
         times = measure(found, given.requests, given.rounds, clock(given.clock))
         told: dict[str, Any] = {

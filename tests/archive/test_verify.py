@@ -157,7 +157,8 @@ def test_what_does_not_fit_the_original_is_found(folder: EmailFolderPage) -> Non
     EmailMessagePage.objects.filter(pk=pages[0].pk).update(size=1)
     Attachment.objects.create(
         message=pages[1], position=0, content_type="a/b", size=1, sha256="0" * 64,
-        start=pages[1].size, length=1, encoding="7bit",
+        start=pages[1].size, length=1, encoding="7bit", is_inline=False, folder=folder,
+        sorted_at=pages[1].sorted_at,
     )  # fmt: skip
     part = {"start": 0, "length": pages[2].size + 1}
     EmailMessagePage.objects.filter(pk=pages[2].pk).update(structure={"text": [part]})

@@ -57,7 +57,7 @@ def test_a_reader_finds_opens_and_downloads_attachments(
         tab.get_by_role("link", name="Open").click()
     assert shown.value.evaluate("document.images[0].naturalWidth") == 640
 
-    tab.goto(live_server.url + folder.url)
+    tab.goto(f"{live_server.url}{folder.url}?view=date")
     tab.get_by_role("link", name="Newsletter").click()
     with tab.expect_download() as download:
         tab.click("text=Download all")

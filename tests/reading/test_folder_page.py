@@ -259,7 +259,7 @@ def queries_of(client: Client, address: str) -> int:
         ("", True, 26),
         ("?view=date", False, 19),
         ("?view=sender", False, 21),
-        ("?month=2026-01", False, 20),
+        ("?month=2026-01", False, 21),
     ],
 )
 def test_the_number_of_queries_is_constant(
@@ -297,7 +297,9 @@ def test_a_page_is_read_along_an_index(client: Client, query: str, index: str) -
     factories.archive(folder, *mail.series(3, BEGIN))
     with CaptureQueriesContext(connection) as captured:
         client.get(folder.url + query)
-    [asked] = [each["sql"] for each in captured if f" LIMIT {PAGE_SIZE + 1}" in each["sql"]]
+    # A narrowed list of threads is walked in portions of four pages.
+    limits = (f" LIMIT {PAGE_SIZE + 1}", f" LIMIT {4 * PAGE_SIZE + 1}")
+    [asked] = [sql for each in captured if (sql := each["sql"]).endswith(limits)]
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN QUERY PLAN " + asked)

@@ -392,6 +392,27 @@ def test_a_thread_that_goes_meanwhile_keeps_nobody_from_reading(rf: RequestFacto
     assert not ReadMark.objects.exists()
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others do not wait for all writers")
+def test_readers_do_not_wait_until_a_batch_of_mail_is_written(folder: EmailFolderPage) -> None:
+    def waits() -> int:
+        found: int = connection.connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        return found
+
+    while_noting = []
+
+    def look(execute: Any, sql: str, *more: Any) -> Any:
+        if sql.startswith("INSERT") and "readmark" in sql:
+            while_noting.append(waits())
+        return execute(sql, *more)
+
+    client, address = signed_in(), address_of(conversation(folder, 1)[0])
+    usual = waits()
+    with connection.execute_wrapper(look):
+        assert client.get(address).status_code == 200
+    assert [each < 1000 for each in while_noting] == [True]
+    assert waits() == usual > 1000
+
+
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one writes at a time there anyway")
 def test_no_mark_is_set_while_its_thread_is_about_to_go() -> None:

@@ -59,7 +59,7 @@ class Summary:
     def of_thread(cls, thread: Thread) -> Summary:
         """Return what the row of a thread says, which counts as listed messages."""
         people = {
-            _folded(name, address): (seconds, name, address)
+            folded(name, address): (seconds, name, address)
             for name, address, seconds in thread.participants
         }
         return cls(
@@ -123,7 +123,7 @@ class Summary:
         )
 
     def _add_person(self, person: tuple[float, str, str]) -> None:
-        key = _folded(*person[1:])
+        key = folded(*person[1:])
         known = self.people.get(key)
         if known is None or person < known:
             self.people[key] = person
@@ -136,7 +136,8 @@ class Summary:
             self.has_more_participants = True
 
 
-def _folded(name: str, address: str) -> str:
+def folded(name: str, address: str) -> str:
+    """Return what people are told apart by; "" for nobody."""
     return (address or name).casefold()
 
 

@@ -23,7 +23,7 @@ from ..models import (
 )
 from ..models.privacy import readable
 from . import sender_list
-from .hidden import Hidden
+from .hidden import Hidden, any_of
 from .listing import Month
 
 _MOST = 8
@@ -191,7 +191,7 @@ def _accounts(
     if numbers and hidden:
         texts = [each.text_id for each in hidden if each.text_id is not None]
         lost = AccountMessage.objects.filter(
-            folder=folder, account__in=numbers, text__in=texts
+            folder=folder, account__in=numbers, text__in=any_of(texts)
         ).order_by()
         for account, number in lost.values_list("account").annotate(Count("pk")):
             numbers[account] -= number

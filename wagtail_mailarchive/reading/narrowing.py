@@ -8,22 +8,24 @@ at a time is what search is for.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from ..archive.month_counts import bounds
 from ..models import AccountMessage, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
-from ..models.privacy import refused_restrictions
+from ..models.privacy import refused_pages
+from .keyset import Place, around
 from .listing import BadAddress, parse_month
 
 _YEAR = re.compile("[12][0-9]{3}")
 _KEY = re.compile("[0-9]{1,18}")
+_MOST_TOGETHER = 5_000  # rows
 # Characters, as stored.
 _LONGEST = {"from": 320, "list": 255}
 
@@ -113,11 +115,14 @@ class Chosen:
         rows: of `MessageText`, or of `AccountMessage` where that has the order.
         key: what sorts them by date.
         message: leads from a row to the message.
+        texts: the same, in all folders and by no index of keys: for messages that are found by
+            other ways.
     """
 
     rows: QuerySet[Any]
     key: str
     message: str
+    texts: QuerySet[MessageText]
 
     def with_messages(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
         """Return `rows` with `columns` of their messages, whose rest stays in the database."""
@@ -131,37 +136,65 @@ class Chosen:
         message: EmailMessagePage = (row if self.key == "pk" else row.text).message
         return message
 
-    def latest_of_threads(self) -> QuerySet[Any]:
-        """Return of each thread the newest row."""
+    def latest_of_threads(self, place: Place[int], size: int) -> list[int]:
+        """Return the keys of a page of threads, each by its newest row; in order as by `around`.
+
+        Rows are walked in portions, so that a page costs one look at each however long threads are.
+        """
         thread = f"{self.message}__thread"
-        later = self.rows.filter(
-            **{thread: OuterRef(thread), f"{self.key}__gt": OuterRef(self.key)}
-        )
-        return self.rows.filter(Q(**{f"{thread}__isnull": False}) & ~Exists(later))
+        rows = self.rows.filter(**{f"{thread}__isnull": False})
+        is_from_newest = place.is_first
+        newest: dict[int, int] = {}
+        found: list[int] = []
+        portion = 4 * size
+        while len(found) <= size:
+            walk = around(rows, self.key, place, portion).values_list(self.key, thread)
+            walked = list(walk)
+            if not is_from_newest:
+                newest |= self._newest({each for _, each in walked} - newest.keys())
+            # From the newest on, each thread is met at its newest row first.
+            found += [key for key, each in walked if newest.setdefault(each, key) == key]
+            if len(walked) <= portion:
+                break
+            last = walked[-1][0]
+            place = Place(before=last) if place.after is None else Place(after=last)
+            portion = min(2 * portion, _MOST_TOGETHER)
+        return found[: size + 1]
+
+    def _newest(self, thread_ids: Collection[int]) -> dict[int, int]:
+        """Return the key of each thread's newest row (one query)."""
+        texts = self.texts.filter(message__thread__in=thread_ids).order_by()
+        return dict(texts.values_list("message__thread").annotate(newest=Max("pk")))
 
 
 def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzinfo) -> Chosen:
     """Return what is wanted of a folder and the reader may be told of."""
     rows: QuerySet[Any]
+    texts = MessageText.objects.alias(own_key=F("pk") + 0)
     if narrowing.account is not None:
         key, message = "text_id", "text__message"
         rows = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
+        texts = texts.filter(Exists(rows.filter(text=OuterRef("pk"))))
     else:
         key, message = "pk", "message"
         rows = MessageText.objects.filter(folder=folder_id)
+        wanted: dict[str, Any] = {}
         if narrowing.sender is not None:
-            rows = rows.filter(sender=narrowing.sender)
+            wanted["sender"] = narrowing.sender
         if narrowing.list_id:
-            rows = rows.filter(list_id=narrowing.list_id)
+            wanted["list_id"] = narrowing.list_id
         if narrowing.has_attachment:
-            rows = rows.filter(has_attachment=True)
+            wanted["has_attachment"] = True
+        rows, texts = rows.filter(**wanted), texts.filter(**wanted)
     between = narrowing.between(zone)
     if between is not None:
         begin, end = (int(moment.timestamp()) << SEQUENCE_BITS for moment in between)
         rows = rows.filter(**{f"{key}__gte": begin, f"{key}__lt": end})
-    refused = refused_restrictions(request).values("page_id")
+        texts = texts.filter(own_key__gte=begin, own_key__lt=end)
+    refused = refused_pages(request)
     rows = rows.filter(**{f"{message}__live": True}).exclude(**{f"{message}__in": refused})
-    return Chosen(rows, key, message)
+    texts = texts.filter(message__live=True).exclude(message__in=refused)
+    return Chosen(rows, key, message, texts)
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..models import EmailMessagePage
-from ..models.privacy import may_see, refused_restrictions
+from ..models.privacy import may_see, refused_pages
 
 
 def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
@@ -26,7 +26,7 @@ def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessage
     index to find its few rows; a condition with OR walks the folder.
     """
     in_folder = EmailMessagePage.objects.filter(folder=folder_id)
-    hidden = refused_restrictions(request).values("page_id")
+    hidden = refused_pages(request)
     return [
         in_folder.filter(listed=False, trashed=False),
         in_folder.filter(listed=True, pk__in=hidden),

@@ -7,11 +7,12 @@ is all that changes, and not by a page that a browser fetches ahead or within an
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Who turns pages and comes back from a message is still on the same visit.
 PAUSE: Final = timedelta(minutes=30)
 _OFTEN = timedelta(minutes=1)
+_WAIT = 250  # milliseconds
 # An expression, so that databases look at the messages of the thread by its index. They would walk
 # along the primary key, through the mail of all folders, until they come upon one of the thread.
 _KEY = F("page_ptr") + 0
@@ -90,7 +92,7 @@ def _is_looked_at(request: HttpRequest) -> bool:
 
 def _note(mark: ReadMark) -> None:
     try:
-        with transaction.atomic():
+        with _no_long_waiting(), transaction.atomic():
             ReadMark.objects.bulk_create(
                 [mark],
                 update_conflicts=True,
@@ -103,3 +105,23 @@ def _note(mark: ReadMark) -> None:
     except OperationalError:
         # A database that takes no writing at the moment need not keep anybody from reading.
         logger.warning("How far a reader has come could not be noted.", exc_info=True)
+
+
+@contextmanager
+def _no_long_waiting() -> Iterator[None]:
+    """Wait briefly for others to have written, within: readers wait for the page meanwhile.
+
+    On SQLite one writes at a time, and that may be a fetch with a whole batch of mail.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    connection.ensure_connection()
+    # Not by Django's cursor: neither is a question to the database.
+    database = connection.connection
+    [usual] = database.execute("PRAGMA busy_timeout").fetchone()
+    database.execute(f"PRAGMA busy_timeout = {_WAIT}")
+    try:
+        yield
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {usual}")

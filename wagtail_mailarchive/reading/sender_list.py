@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from ..models import EmailFolderPage, EmailMessagePage, FacetCount, FacetKind, MessageText
-from .hidden import Hidden, readable_texts
+from .hidden import Hidden, any_of, readable_texts
 from .keyset import ListPage, Place, around, cut
 from .listing import COLUMNS, PAGE_SIZE
 
@@ -106,7 +106,7 @@ def _concerned(hidden: Iterable[Hidden]) -> Counter[str]:
 
 
 def _without(known: QuerySet[FacetCount], concerned: Collection[str]) -> QuerySet[FacetCount]:
-    return known.exclude(value__in=list(concerned)) if concerned else known
+    return known.exclude(value__in=any_of(concerned)) if concerned else known
 
 
 def _counted(known: QuerySet[FacetCount]) -> list[Counted]:
@@ -121,7 +121,7 @@ def _seen_otherwise(
 ) -> list[Counted]:
     """Return what this reader sees of the few senders some of whose messages are hidden."""
     texts = readable_texts(folder.pk, request).filter(folder=folder, sender=OuterRef("value"))
-    seen = known.filter(value__in=list(concerned)).annotate(
+    seen = known.filter(value__in=any_of(concerned)).annotate(
         seen=Subquery(texts.order_by("-pk").values("pk")[:1])
     )
     rows = seen.filter(seen__isnull=False).values_list("value", "messages", "seen")

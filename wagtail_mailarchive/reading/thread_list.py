@@ -12,20 +12,24 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from ..archive.thread_summaries import Summary, summarise
+from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.comment import comment_counts_of_threads
 from ..models.privacy import readable
 from .addresses import thread_address
-from .hidden import Hidden
-from .keyset import ListPage, Place, around, cut
+from .hidden import Hidden, any_of
+from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
+from .row_markup import beginning, people_markup, time_markup
+from .thread_lookup import seen_otherwise
 
 _NAMED = 4  # people
+_TITLE_LENGTH = 200
 _COLUMNS = (
     *("subject", "first_at", "last_at", "message_count", "snippet", "participants"),
     *("has_more_participants", "has_attachments"),
@@ -63,6 +67,18 @@ class ThreadRow:
     def noun(self) -> str:
         """What its number counts."""
         return ngettext("message", "messages", self.messages)
+
+    @property
+    def title(self) -> str:
+        return beginning(self.subject, _TITLE_LENGTH)
+
+    @property
+    def people_markup(self) -> SafeString:
+        return people_markup(self.people, self.more_people, many=self.many_people)
+
+    @property
+    def time_markup(self) -> SafeString:
+        return time_markup(self.last_at, "mailarchive-row__date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ def page_of_threads(
     unconcerned = _within(_without(threads, concerned), "last_at", between)
     found = [Found(each, each.last_at) for each in _around(unconcerned, place, size)]
     if concerned:
-        found += _seen_otherwise(threads.filter(pk__in=concerned), request, place, between)
+        found += _seen_otherwise(threads.filter(pk__in=any_of(concerned)), request, place, between)
         found.sort(key=_order, reverse=place.after is None)
     page, newer, older = cut(found, place, size)
     if not page:
@@ -131,17 +147,17 @@ def latest_among(
 ) -> ListPage[ThreadRow]:
     """Return a page of the threads that some messages are of, by the latest of these."""
     columns = ("sorted_at", "snippet", *(f"thread__{name}" for name in _COLUMNS))
-    latest = around(chosen.latest_of_threads(), chosen.key, place, PAGE_SIZE)
-    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
-    page, newer, older = cut(list(rows), place, PAGE_SIZE)
+    page, newer, older = cut(chosen.latest_of_threads(place, PAGE_SIZE), place, PAGE_SIZE)
     if not page:
         return ListPage()
-    messages = [chosen.message_of(row) for row in page]
+    latest = chosen.rows.filter(**{f"{chosen.key}__in": page}).order_by(f"-{chosen.key}")
+    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
+    messages = [chosen.message_of(row) for row in rows]
     found = [Found(each.thread, each.sorted_at, each.snippet) for each in messages if each.thread]
     return ListPage(
         _rows(found, request, _concerned(hidden), folder_address),
-        newer=str(chosen.key_of(page[0])) if newer else "",
-        older=str(chosen.key_of(page[-1])) if older else "",
+        newer=str(page[0]) if newer else "",
+        older=str(page[-1]) if older else "",
     )
 
 
@@ -169,7 +185,7 @@ def _concerned(hidden: Iterable[Hidden]) -> set[int]:
 
 
 def _without(threads: QuerySet[Thread], concerned: Collection[int]) -> QuerySet[Thread]:
-    return threads.exclude(pk__in=concerned) if concerned else threads
+    return threads.exclude(pk__in=any_of(concerned)) if concerned else threads
 
 
 def _within(
@@ -227,11 +243,8 @@ def _cursor(each: Found) -> str:
 def _rows(
     page: Sequence[Found], request: HttpRequest, concerned: Collection[int], folder_address: str
 ) -> list[ThreadRow]:
-    anew = [each.thread.pk for each in page if each.thread.pk in concerned]
-    seen: dict[int, Summary] = {}
-    if anew:
-        seen = summarise(readable(EmailMessagePage.objects.filter(thread__in=anew), request))
     threads = [each.thread.pk for each in page]
+    seen = seen_otherwise([each.thread for each in page if each.thread.pk in concerned], request)
     new = unread(threads, request)
     commented = comment_counts_of_threads(
         threads, readable(EmailMessagePage.objects.all(), request)

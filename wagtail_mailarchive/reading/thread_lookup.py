@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from ..archive.thread_summaries import Summary, summarise
+from ..archive.thread_summaries import Summary, folded, summarise
 from ..models import EmailFolderPage, EmailMessagePage, FormerThread, Thread
-from ..models.privacy import readable, refused_restrictions
+from ..models.privacy import readable, refused_pages
+
+_LONG = 200  # messages
 
 
 def find_thread(folder: EmailFolderPage, thread_id: int) -> Thread:
@@ -51,11 +53,52 @@ def summary_for(thread: Thread, request: HttpRequest) -> Summary:
 
 def summaries_for(threads: Sequence[Thread], request: HttpRequest) -> dict[int, Summary]:
     """Return the same of several threads by their keys, without those that they may not see."""
-    refused = refused_restrictions(request).values("page_id")
-    hidden = EmailMessagePage.objects.filter(thread__in=threads, listed=True, pk__in=refused)
+    hidden = EmailMessagePage.objects.filter(
+        thread__in=threads, listed=True, pk__in=refused_pages(request)
+    )
     anew = set(hidden.order_by().values_list("thread", flat=True))
     found = {each.pk: Summary.of_thread(each) for each in threads if each.pk not in anew}
-    if anew:
-        messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(thread__in=anew)
-        found |= summarise(readable(messages, request))
+    found |= seen_otherwise([each for each in threads if each.pk in anew], request)
     return {pk: summary for pk, summary in found.items() if summary.message_count}
+
+
+def seen_otherwise(threads: Sequence[Thread], request: HttpRequest) -> dict[int, Summary]:
+    """Return the summaries of threads that hold messages which the reader may not see.
+
+    Short ones are counted anew (one query). Of a long one that is done only where what its row
+    shows may come from such a message (two queries else): there may be ten thousand messages in it.
+    """
+    found: dict[int, Summary] = {}
+    for each in threads:
+        summary = _without_hidden(each, request) if each.message_count > _LONG else None
+        if summary is not None:
+            found[each.pk] = summary
+    rest = [each.pk for each in threads if each.pk not in found]
+    if rest:
+        messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(thread__in=rest)
+        found |= summarise(readable(messages, request))
+    return found
+
+
+def _without_hidden(thread: Thread, request: HttpRequest) -> Summary | None:
+    """Return what the row says without what the reader may not see; None where that must be
+    counted."""
+    columns = ("sorted_at", "sender_name", "sender_address", "attachment_count")
+    messages = EmailMessagePage.objects.filter(thread=thread, listed=True).order_by()
+    hidden = list(messages.filter(pk__in=refused_pages(request)).values_list(*columns))
+    moments = {sorted_at for sorted_at, *_ in hidden}
+    summary = Summary.of_thread(thread)
+    began = {seconds for seconds, *_ in summary.people.values()}
+    if moments & {summary.first_at, summary.last_at} or began & {
+        each.timestamp() for each in moments
+    }:
+        return None
+    summary.message_count -= len(hidden)
+    # Among the latest there will be others like that, if there are any.
+    latest = readable(messages, request).order_by("-sorted_at", "-pk").values_list(*columns)[:_LONG]
+    others = {folded(name, address) for _, name, address, _ in latest} - {""}
+    if summary.has_more_participants and not others - summary.people.keys():
+        return None
+    if summary.has_attachments and not any(attached for *_, attached in latest):
+        return None
+    return summary

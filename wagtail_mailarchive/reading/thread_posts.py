@@ -19,6 +19,7 @@ from .addresses import message_address
 from .attachment_listing import contents_of
 from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
+from .row_markup import answers_markup, time_markup
 from .text_body import text_as_html
 from .thread_messages import cursor_of
 
@@ -38,6 +39,10 @@ class Parent:
 
     sender: str
     address: str
+
+    @property
+    def markup(self) -> SafeString:
+        return answers_markup(self.sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,10 @@ class Post:
     is_new: bool
     is_open: bool
     comments: int
+
+    @property
+    def time_markup(self) -> SafeString:
+        return time_markup(self.message.sorted_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""The folder's threads narrowed down: the same pages both ways, and no page dear to make."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from tests import factories
+from tests.archive.test_facets import came_by
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
+from wagtail_mailarchive.reading import narrowing, thread_list
+
+pytestmark = pytest.mark.django_db
+
+BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def sent(number: int, thread: int, *, first: bool, **more: str) -> bytes:
+    """A message of so many hours after `BEGIN`; the first of a thread is what others answer."""
+    headers = {"Date": format_datetime(BEGIN + timedelta(hours=number))} | more
+    headers["Message_ID"] = f"<{thread if first else f'{thread}.{number}'}@example.org>"
+    if not first:
+        headers["In_Reply_To"] = f"<{thread}@example.org>"
+    return factories.raw(f"Thread {thread}", **headers)
+
+
+def mixed(count: int, threads: int) -> list[bytes]:
+    """Messages of several threads without order; of each thread some are on a list, some Ada's."""
+    chance = random.Random(5)
+    seen: set[int] = set()
+    found = []
+    for number in range(count):
+        thread = chance.randrange(threads)
+        headers = {"From": chance.choice(["Ada <ada@example.org>", "Bo <bo@example.org>"])}
+        if chance.random() < 0.5:
+            headers["List_Id"] = "News <news.example.org>"
+        found.append(sent(number, thread, first=thread not in seen, **headers))
+        seen.add(thread)
+    return found
+
+
+def turned(client: Client, folder: EmailFolderPage, query: dict[str, str]) -> list[list[int]]:
+    """Return the keys of threads of all pages, reached by the links to older ones."""
+    context: Any = client.get(folder.url, query).context
+    pages = [[row.pk for row in context["rows"]]]
+    while context["older_address"]:
+        before = context
+        context = client.get(context["older_address"]).context
+        pages.append([row.pk for row in context["rows"]])
+        back = client.get(context["newer_address"]).context
+        assert [row.pk for row in back["rows"]] == [row.pk for row in before["rows"]]
+    return pages
+
+
+@pytest.mark.parametrize("name", ["from", "list", "account", "month"])
+def test_pages_of_narrowed_threads_hold_each_once_by_its_newest_wanted_message(
+    name: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread_list, "PAGE_SIZE", 3)
+    monkeypatch.setattr(narrowing, "_MOST_TOGETHER", 13)
+    folder = factories.folder()
+    raws = mixed(90, 14)
+    one, other = factories.account(folder), factories.account(folder)
+    came_by(one, "INBOX", *raws[::2])
+    came_by(other, "INBOX", *raws[1::2])
+    messages = EmailMessagePage.objects.filter(folder=folder)
+    wanted, query = {
+        "from": (messages.filter(sender_address="ada@example.org"), "ada@example.org"),
+        "list": (messages.filter(list_id="news.example.org"), "news.example.org"),
+        "account": (messages.filter(entries__mailbox__account=one), str(one.pk)),
+        "month": (messages, "2026-03"),
+    }[name]
+    newest_first = wanted.order_by("-sorted_at").values_list("thread_id", flat=True)
+    pages = turned(client, folder, {name: query})
+    assert [key for page in pages for key in page] == list(dict.fromkeys(newest_first))
+    assert [len(page) for page in pages[:-1]] == [3] * (len(pages) - 1)
+
+
+def steps(client: Client, address: str, query: dict[str, str]) -> int:
+    """How much SQLite does for a page, in thousands of its instructions."""
+    taken = 0
+
+    def step() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    connection.connection.set_progress_handler(step, 1000)
+    assert client.get(address, query).status_code == 200
+    connection.connection.set_progress_handler(None, 0)
+    return taken
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="counts SQLite's instructions")
+def test_a_page_in_the_midst_of_a_long_thread_costs_no_square_of_its_length(client: Client) -> None:
+    taken = []
+    for size in (100, 400):
+        folder = factories.folder()
+        long = [sent(number, 0, first=number == 0) for number in range(size)]
+        later = [sent(size + number, number + 1, first=True) for number in range(size)]
+        pages = factories.archive(folder, *long, *later)
+        text = pages[size - 1].text_entry.pk
+        query = {"from": "ada@example.org", "before": str(text)}
+        taken.append(steps(client, folder.url, query))
+    assert taken[1] < 4 * taken[0] + 40, taken
