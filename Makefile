@@ -6,12 +6,19 @@ RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
 # More than there are processors: tests wait for servers and browsers half of their time.
 WORKERS := $(shell echo $$(( $$(nproc) * 2 )))
-# Of the tests of fetching, those in which the database has a say.
-ON_POSTGRESQL := afterwards anomalies durability faults maildrop pop3_removal reconciliation run \
-	schedule tokens unreadable unwanted upkeep wanted
+# Tests in which the database has a say, and of these the ones that have most of it.
+ON_POSTGRESQL := tests/archive tests/models tests/faults/test_identity.py \
+	$(patsubst %,tests/fetching/test_%.py,afterwards anomalies durability faults maildrop \
+	pop3_removal reconciliation run schedule tokens unreadable unwanted upkeep wanted) \
+	tests/reading/test_folder_page.py tests/admin/test_explorer.py
+FIRST_ON_POSTGRESQL := tests/models tests/faults/test_identity.py tests/reading/test_folder_page.py \
+	tests/admin/test_explorer.py \
+	$(patsubst %,tests/archive/test_%.py,chain originals search tree verify writer) \
+	$(patsubst %,tests/fetching/test_%.py,anomalies durability faults reconciliation run schedule \
+	tokens upkeep)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test browser faults hostile soak lint bench matrix package clean
+.PHONY: help venv demo test postgresql browser faults hostile soak lint bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -32,10 +39,12 @@ test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and Postgr
 	@scripts/servers.sh
 	@scripts/axe.sh
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
-	@echo "What writes, removes and searches, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal tests/archive tests/models \
-		$(patsubst %,tests/fetching/test_%.py,$(ON_POSTGRESQL)) tests/faults/test_identity.py \
-		tests/reading/test_folder_page.py tests/admin/test_explorer.py
+	@echo "What writes and searches, on PostgreSQL:"
+	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(FIRST_ON_POSTGRESQL)
+
+postgresql: $(VENV)/.ready-dev ## Run all tests in which the database has a say on PostgreSQL
+	@scripts/servers.sh
+	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(ON_POSTGRESQL)
 
 browser: $(VENV)/.ready-dev ## Go through all screens in windows wide and narrow, light and dark
 	@scripts/servers.sh
