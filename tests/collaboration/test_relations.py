@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from PIL import Image as Picture
 from pytest_django import Settings
 from wagtail.documents.models import Document
 from wagtail.images.models import Image
@@ -25,7 +27,6 @@ from wagtail.models import (
 
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
-from tests.reading.mail import PNG
 from wagtail_mailarchive.collaboration.related_mail_panel import RelatedMailPanel
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, Relation
 from wagtail_mailarchive.models.relation import MOST, Target
@@ -85,7 +86,10 @@ def document(collection: Collection | None = None, title: str = "Contract") -> D
 
 
 def image() -> Image:
-    return Image.objects.create(title="Sketch", file=ContentFile(PNG, name="sketch.png"))
+    content = BytesIO()
+    Picture.new("RGB", (1, 1)).save(content, "PNG")
+    file = ContentFile(content.getvalue(), name="sketch.png")
+    return Image.objects.create(title="Sketch", file=file)
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +102,7 @@ def editor(db: None) -> User:
     return user_with(factories.home(), "change")
 
 
-def relate(browser: Client, page: EmailMessagePage, **values: Any) -> Any:
+def relate(browser: Client, page: EmailMessagePage, /, **values: Any) -> Any:
     address = reverse("mailarchive_relations", args=[page.pk])
     return browser.post(address, {"kind": "about", **values})
 
@@ -160,6 +164,17 @@ def test_what_makes_no_relation_is_refused_with_a_reason(
     response = relate(browser_of(editor), message(), **values)
     assert response.status_code == 200
     assert sentence in response.content.decode()
+    assert not Relation.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["page", "related_message", "document", "image"])
+def test_a_key_of_nothing_is_refused(name: str) -> None:
+    page, browser = message(), browser_of(factories.superuser())
+    for key in ("0", "-1", "abc", "²", "9" * 30, "9" * 5000):
+        response = relate(browser, page, **{name: key})
+        assert response.status_code == 200
+        assert "not one of the available choices" in response.content.decode()
+    assert relate(browser, page, **{name: "1\0"}).status_code == 200
     assert not Relation.objects.exists()
 
 
@@ -395,9 +410,7 @@ def test_queries_do_not_grow_with_the_relations() -> None:
         related(one, image())
 
     def queries() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             shown(one)
         return len(captured)
 

@@ -23,6 +23,18 @@ from .relations import is_visible, readable_messages
 TARGETS = ("page", "related_message", "document", "image", "address")
 
 
+class OneOf(forms.ModelChoiceField):
+    """One of the objects that may be chosen, by its key; no database can look up any number."""
+
+    def to_python(self, value: Any) -> Any:
+        key = str(value or "")
+        if key and not (key.isascii() and key.isdigit() and len(key) <= 18):
+            raise forms.ValidationError(
+                self.error_messages["invalid_choice"], "invalid_choice", {"value": value}
+            )
+        return super().to_python(value)
+
+
 class RelationForm(forms.Form):
     """What is sent to relate `message` to something.
 
@@ -30,10 +42,10 @@ class RelationForm(forms.Form):
     """
 
     kind = forms.ChoiceField(label=gettext_lazy("This message"))
-    page = forms.ModelChoiceField(
+    page = OneOf(
         Page.objects.all(), label=gettext_lazy("Page"), required=False, widget=AdminPageChooser
     )
-    related_message = forms.ModelChoiceField(
+    related_message = OneOf(
         EmailMessagePage.objects.none(),
         label=gettext_lazy("Message"),
         required=False,
@@ -72,9 +84,7 @@ class RelationForm(forms.Form):
             chosen = policy_registry.get_by_type(model).instances_user_has_any_permission_for(
                 self.request.user, ["choose"]
             )
-            self.fields[name] = forms.ModelChoiceField(
-                chosen, label=label, required=False, widget=widget
-            )
+            self.fields[name] = OneOf(chosen, label=label, required=False, widget=widget)
 
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"]
@@ -90,6 +100,7 @@ class RelationForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self._forget_refused()
         given = [name for name in TARGETS if cleaned.get(name)]
         if not self.errors and len(given) != 1:
             raise forms.ValidationError(
@@ -129,6 +140,17 @@ class RelationForm(forms.Form):
         if target.kind is not TargetKind.MESSAGE:
             relation.target_title = str(getattr(chosen, "title", ""))[:255]
         return relation
+
+    def _forget_refused(self) -> None:
+        """Have choosers begin anew whose choice was refused.
+
+        They look up what was sent, whatever it is, and would show what it is called.
+        """
+        data = self.data.copy()
+        for name in TARGETS:
+            if name in self.errors and name != "address":
+                data[name] = ""
+        self.data = data
 
     def _may_see(self, page: Page) -> bool:
         if is_visible(page, self.request):
