@@ -34,8 +34,9 @@ class ArchiveSettings:
     Attributes:
         ENCRYPTION_KEYS: Fernet keys for account secrets; the first encrypts, all decrypt.
         WORKSPACE_PAGE_TYPES: "app.Model" names of pages that may hold email folders; None = any.
-        NEW_FOLDER_PRIVACY: who reads a new folder: "login" (anyone signed in), "groups" (nobody
-            but superusers until groups are chosen) or "public".
+        NEW_FOLDER_PRIVACY: who reads a new folder: "editors" (superusers and the groups that may
+            edit or publish it), "groups" (nobody but superusers until groups are chosen), "login"
+            (anyone signed in) or "public".
         COMMENT_MODERATION: which comments wait for a moderator where a folder does not say:
             "open" (none), "first" (a person's first), "held" (all) or "closed" (nobody comments).
         COMMENTERS: who may comment where a folder does not say: "anyone", "login" or "groups".
@@ -68,7 +69,7 @@ class ArchiveSettings:
 
     ENCRYPTION_KEYS: Sequence[str] = field(default=(), repr=False)
     WORKSPACE_PAGE_TYPES: Sequence[str] | None = None
-    NEW_FOLDER_PRIVACY: str = "login"
+    NEW_FOLDER_PRIVACY: str = "editors"
     COMMENT_MODERATION: str = "open"
     COMMENTERS: str = "login"
     RELATION_KINDS: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -53,6 +53,7 @@ from .collaboration.comment_views import keep_before_sign_in
 from .collaboration.relation_views import plug_in as plug_in_relations
 from .fetching.run import LOG_ACTION
 from .models import EmailFolderPage, FetchRun, MailAccount
+from .models.permissions import trash_permission
 
 # First of all: whoever asks for a policy before it is registered gets another one for good.
 register_permission_policy(MailAccount, AccountPolicy(MailAccount))
@@ -225,6 +226,6 @@ hooks.register("register_page_header_buttons", fetch_button)
 hooks.register("register_page_header_buttons", integrity_urls.folder_button)
 hooks.register("register_page_header_buttons", ledger_urls.folder_buttons)
 hooks.register("register_page_header_buttons", trash_urls.buttons)
-hooks.register("register_permissions", trash_urls.permissions)
+hooks.register("register_permissions", trash_permission)
 hooks.register("register_log_actions", register_log_actions)
 plug_in_relations()

@@ -85,8 +85,7 @@ def _make_pages() -> None:
             description=_DESCRIPTIONS[account.name],
         )
         workspace.add_child(instance=folder)
-        if account.name == "events":
-            _restrict_to_staff(folder)
+        _let_read(folder, staff_only=account.name == "events")
     home.add_child(
         instance=PersonalPage(
             title="Mirjam’s desk",
@@ -98,12 +97,14 @@ def _make_pages() -> None:
     )
 
 
-def _restrict_to_staff(folder: EmailFolderPage) -> None:
-    """Narrow what a new folder has: everyone who is signed in."""
+def _let_read(folder: EmailFolderPage, *, staff_only: bool) -> None:
+    """Open a new folder, which only its editors could read, to more people."""
     restriction = PageViewRestriction.objects.get(page=folder.page_ptr)
-    restriction.restriction_type = PageViewRestriction.GROUPS
+    if staff_only:
+        restriction.groups.set(Group.objects.filter(name__in=(STAFF, MODERATORS)))
+        return
+    restriction.restriction_type = PageViewRestriction.LOGIN
     restriction.save()
-    restriction.groups.set(Group.objects.filter(name__in=(STAFF, MODERATORS)))
 
 
 def _connect(credentials: Credentials, mail_port: int, *, is_new: bool) -> None:

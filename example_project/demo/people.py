@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import Group, User
 
-from wagtail_mailarchive.models.permissions import manage_permission
+from wagtail_mailarchive.models.permissions import manage_permission, trash_permission
 
 NAMES = ("admin", "editor", "reader")
 STAFF = "Staff"
@@ -42,9 +42,9 @@ def make_users(passwords: Mapping[str, str]) -> None:
     reader only reads.
     """
     staff = Group.objects.create(name=STAFF)
-    # They may publish already; that and this make a manager of mail accounts.
+    # They may publish already; that and this make a manager of mail accounts and of the trash.
     moderators = Group.objects.get(name=MODERATORS)
-    moderators.permissions.add(manage_permission().get())
+    moderators.permissions.add(manage_permission().get(), trash_permission().get())
     for name, password in passwords.items():
         user = User.objects.create_user(
             name,

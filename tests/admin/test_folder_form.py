@@ -43,7 +43,8 @@ def said(response: Any) -> str:
 @pytest.mark.parametrize(
     ("privacy", "sentence", "restriction"),
     [
-        ("login", "Everyone who is signed in", "login"),
+        ("editors", "Only administrators and the groups that can edit or publish here", "groups"),
+        ("login", "Everyone who is signed in will be able", "login"),
         ("groups", "Nobody but administrators", "groups"),
         ("public", "Everybody will be able to read", None),
     ],

@@ -85,7 +85,7 @@ def test_what_is_left_empty_follows_the_default_which_is_named(boss: Client, fre
     html = boss.get(address()).content.decode()
     for told in ("Empty means 30.", "Empty means 150.", "Default (No)", "Default (Yes)"):
         assert told in html
-    assert "Default (everyone who is signed in)" in html
+    assert "Default (administrators and the groups that can edit or publish it)" in html
     save(boss)
     assert effective_settings().FETCH_INTERVAL == 30
     assert not effective_settings().ALLOW_PLAINTEXT

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db.models import ProtectedError
 from django.http import Http404
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 from wagtail.models import Page, PageViewRestriction
 
 from tests import factories
+from tests.admin.conftest import user_with
 from tests.site.models import PersonalPage, WorkspacePage
 from wagtail_mailarchive.fetching import schedule
 from wagtail_mailarchive.models import (
@@ -58,7 +59,8 @@ def test_without_the_setting_any_page_holds_folders(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "kinds"), [("login", ["login"]), ("groups", ["groups"]), ("public", [])]
+    ("setting", "kinds"),
+    [("editors", ["groups"]), ("groups", ["groups"]), ("login", ["login"]), ("public", [])],
 )
 def test_a_new_folder_has_the_privacy_of_the_setting(
     settings: Settings, setting: str, kinds: list[str]
@@ -67,6 +69,25 @@ def test_a_new_folder_has_the_privacy_of_the_setting(
     folder = new_folder(factories.workspace())
     found = PageViewRestriction.objects.filter(page=folder)
     assert list(found.values_list("restriction_type", flat=True)) == kinds
+
+
+def test_a_new_folder_is_read_by_those_who_read_its_mail_in_the_admin_and_nobody_else() -> None:
+    workspace = factories.workspace()
+    writers = user_with(workspace, "change").groups.get()
+    publishers = user_with(factories.home(), "publish").groups.get()
+    user_with(workspace, "add", "lock", "unlock")
+    user_with(factories.workspace(), "change", "publish")
+    folder = new_folder(workspace)
+    restriction = PageViewRestriction.objects.get(page=folder)
+    assert restriction.restriction_type == "groups"
+    # Wagtail's own groups hold their permissions on the root page.
+    ours = set(restriction.groups.exclude(name__in=["Editors", "Moderators"]))
+    assert ours == {writers, publishers}
+    reader = Client()
+    reader.force_login(factories.user())
+    assert reader.get(folder.url).status_code == 302
+    reader.force_login(writers.user_set.get())
+    assert reader.get(folder.url).status_code == 200
 
 
 def test_privacy_taken_off_stays_off() -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.auth.models import Permission
-from django.db.models import QuerySet
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from wagtail.admin.widgets.button import Button
 from wagtail.models import Page
 
 from ..models import EmailFolderPage, EmailMessagePage, TrashedFolder
-from ..models.permissions import TRASH
 from . import trash, trash_forms
 from .erased import ErasedView, erased_report
 
@@ -41,12 +38,6 @@ def urls() -> list[URLPattern]:
             name="mailarchive_trash_message",
         ),
     ]
-
-
-def permissions() -> QuerySet[Permission]:
-    """Return what the form of a group offers."""
-    app_label, codename = TRASH.split(".")
-    return Permission.objects.filter(content_type__app_label=app_label, codename=codename)
 
 
 def buttons(page: Page, user: Any, view_name: str, next_url: str | None = None) -> Iterator[Button]:

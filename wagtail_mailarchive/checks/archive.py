@@ -22,9 +22,10 @@ from wagtail.models import Page, get_page_models
 
 from ..archive.file_storage import DurableFileSystemStorage
 from ..conf import SETTING, ArchiveSettings, is_mail_host, unknown_names
+from ..models.comment import Commenters, Moderation
 from .paste import assignment, paste
 
-PRIVACIES = ("login", "groups", "public")
+PRIVACIES = ("editors", "groups", "login", "public")
 SANITIZERS = ("nh3", "bleach")
 _DURABLE = f"{DurableFileSystemStorage.__module__}.{DurableFileSystemStorage.__name__}"
 _AT_THE_END = "At the end of the settings:"
@@ -307,7 +308,17 @@ _RIGHT: dict[str, tuple[str, Callable[[object], bool], str]] = {
         "a dictionary of names, each with a pair of labels",
     ),
     "SANITIZER": ("E005", _is_sanitizer, '"nh3" or "bleach", and that package installed'),
-    "NEW_FOLDER_PRIVACY": ("E006", PRIVACIES.__contains__, '"login", "groups" or "public"'),
+    "COMMENT_MODERATION": (
+        "E047",
+        Moderation.values.__contains__,
+        '"open", "first", "held" or "closed"',
+    ),
+    "COMMENTERS": ("E048", Commenters.values.__contains__, '"anyone", "login" or "groups"'),
+    "NEW_FOLDER_PRIVACY": (
+        "E006",
+        PRIVACIES.__contains__,
+        '"editors", "groups", "login" or "public"',
+    ),
     "ALLOWED_MAIL_HOSTS": (
         "E009",
         _are_hosts,

@@ -14,11 +14,15 @@ from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_p
 
 from ..conf import archive_settings
 from .comment import Commenters, Moderation
-from .permissions import FolderPermissionTester
+from .permissions import FolderPermissionTester, groups_reading_in_admin
 from .routing import RoutedPage
 from .site_settings import effective_settings, is_on
 
 WHO_CAN_READ = {
+    "editors": _(
+        "Only administrators and the groups that can edit or publish here will be able to read "
+        "this folder. Once it is saved you can choose others under Privacy."
+    ),
     "login": _(
         "Everyone who is signed in will be able to read this folder. "
         "Once it is saved you can change that under Privacy."
@@ -31,6 +35,13 @@ WHO_CAN_READ = {
         "Everybody will be able to read this folder, signed in or not. "
         "Once it is saved you can change that under Privacy."
     ),
+}
+# NEW_FOLDER_PRIVACY -> the restriction that Wagtail keeps.
+_RESTRICTIONS = {
+    "editors": BaseViewRestriction.GROUPS,
+    "groups": BaseViewRestriction.GROUPS,
+    "login": BaseViewRestriction.LOGIN,
+    "public": BaseViewRestriction.NONE,
 }
 
 
@@ -129,7 +140,7 @@ class EmailFolderPage(RoutedPage, Page):
         """
         if self.pk:
             return {"type": BaseViewRestriction.NONE}
-        return {"type": _restriction_type(), "groups": []}
+        return {"type": _RESTRICTIONS[effective_settings().NEW_FOLDER_PRIVACY], "groups": []}
 
     def _take_place_from_database(self) -> None:
         """Saving an editor's copy must not undo what a fetch did to the tree meanwhile."""
@@ -139,9 +150,13 @@ class EmailFolderPage(RoutedPage, Page):
                 setattr(self, name, value)
 
     def _apply_default_privacy(self) -> None:
-        kind = _restriction_type()
-        if kind != BaseViewRestriction.NONE:
-            PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
+        privacy = effective_settings().NEW_FOLDER_PRIVACY
+        kind = _RESTRICTIONS[privacy]
+        if kind == BaseViewRestriction.NONE:
+            return
+        made = PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
+        if privacy == "editors":
+            made.groups.set(groups_reading_in_admin(self))
 
     def permissions_for_user(self, user: Any) -> FolderPermissionTester:
         return FolderPermissionTester(user, self)
@@ -169,8 +184,3 @@ def folders_with_mail(page: Page) -> models.QuerySet[EmailFolderPage]:
     )
     folders: models.QuerySet[EmailFolderPage] = EmailFolderPage.objects.all()
     return folders.filter(protecting, path__startswith=page.path)
-
-
-def _restriction_type() -> str:
-    kind = effective_settings().NEW_FOLDER_PRIVACY
-    return BaseViewRestriction.NONE if kind == "public" else kind

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
-from wagtail.models import Page, PagePermissionTester
+from wagtail.models import GroupPagePermission, Page, PagePermissionTester
 from wagtail.permission_policies.pages import PagePermissionPolicy
 
 if TYPE_CHECKING:
@@ -122,8 +122,21 @@ class MessagePermissionTester(PagePermissionTester):
 
 def manage_permission() -> QuerySet[Permission]:
     """Return the permission MANAGE, as the form of a group offers it."""
-    app_label, codename = MANAGE.split(".")
-    return Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+    return _permission(MANAGE)
+
+
+def trash_permission() -> QuerySet[Permission]:
+    """Return the permission TRASH, as the form of a group offers it."""
+    return _permission(TRASH)
+
+
+def groups_reading_in_admin(folder: EmailFolderPage) -> QuerySet[Group]:
+    """Return the groups that read mail of `folder` in the admin: who may edit or publish there."""
+    granted = GroupPagePermission.objects.filter(
+        page__in=folder.get_ancestors(inclusive=True),
+        permission__codename__in=["change_page", "publish_page"],
+    )
+    return Group.objects.filter(pk__in=granted.values("group"))
 
 
 def may_manage_any(user: Any) -> bool:
@@ -175,6 +188,11 @@ def moderators_of(folder: EmailFolderPage) -> QuerySet[User]:
     """Return the active users who may moderate the comments of `folder`."""
     found: QuerySet[User] = _folders().users_with_permission_for_instance("publish", folder)
     return found
+
+
+def _permission(name: str) -> QuerySet[Permission]:
+    app_label, codename = name.split(".")
+    return Permission.objects.filter(content_type__app_label=app_label, codename=codename)
 
 
 def _who_hold_manage(users: QuerySet[User]) -> QuerySet[User]:

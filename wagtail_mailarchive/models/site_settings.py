@@ -20,6 +20,7 @@ from ..conf import SETTING, ArchiveSettings, archive_settings
 MEGABYTE = 1024 * 1024
 
 PRIVACY_CHOICES = [
+    ("editors", _("administrators and the groups that can edit or publish it")),
     ("login", _("everyone who is signed in")),
     ("groups", _("nobody but administrators, until groups are chosen")),
     ("public", _("everybody")),
