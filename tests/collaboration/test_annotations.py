@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -244,7 +244,7 @@ def test_guests_are_asked_to_sign_in_and_come_back(page: EmailMessagePage) -> No
     address = f"{page.url}annotations/?start=0&end=4"
     answer = client_of(None).get(address)
     assert answer.status_code == 302
-    assert urlencode({"next": address}) in answer.headers["Location"]
+    assert parse_qs(urlsplit(answer.headers["Location"]).query) == {"next": [address]}
     assert write(None, page, "fine").status_code == 302
     assert not Annotation.objects.exists()
 
@@ -375,3 +375,24 @@ def test_notes_cost_two_queries_however_many(page: EmailMessagePage, ada: User) 
     for words in ("Dear all", "budget", "now"):
         write(ada, page, words)
     assert (one - none, queries()) == (1, one)
+
+
+def test_the_folder_leads_to_its_notes(page: EmailMessagePage) -> None:
+    address = f"{page.folder.url}notes/"
+    assert f'<a href="{address}">Notes</a>' in client_of(None).get(page.folder.url).content.decode()
+    assert "There is no note in this folder yet." in client_of(None).get(address).content.decode()
+
+
+def test_keys_stay_numbers_where_thousands_are_parted(
+    page: EmailMessagePage, ada: User, settings: Any
+) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    write(ada, page, "fine")
+    Annotation.objects.update(id=1_234_567)
+    text = shown(page, ada)
+    assert 'id="note-1234567"' in text
+    assert 'href="#note-1234567"' in text
+    form = shown(page, ada, "annotations/1234567/")
+    assert 'name="edit" value="1234567"' in form
+    assert 'name="delete" value="1234567"' in form
+    assert 'maxlength="4000"' in form

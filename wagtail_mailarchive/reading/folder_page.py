@@ -95,6 +95,7 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         "fetch_address": route_address(page, request, "fetch"),
         "feed_address": at_feed(**period, **facet),
         "attachments_address": route_address(page, request, "attachments"),
+        "notes_address": route_address(page, request, "notes"),
         "max_query": MAX_TEXT,
         "everywhere_address": reverse("wagtail_mailarchive:search"),
         "query": _query(narrowing),

@@ -13,6 +13,7 @@ from ..archive.search import Question, backend
 from ..archive.search.question import Place
 from ..archive.search.snippets import READ, Highlighter, Piece
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
+from ..models.comment import comment_counts
 from ..models.privacy import readable
 from .addresses import message_address
 from .listing import COLUMNS, BadAddress
@@ -29,6 +30,7 @@ class Hit:
     Attributes:
         subject, excerpt: in pieces, each with whether it was looked for.
         folder: None where all hits are of one.
+        comments: shown on the message.
     """
 
     message: EmailMessagePage
@@ -36,6 +38,7 @@ class Hit:
     subject: list[Piece]
     excerpt: list[Piece]
     folder: EmailFolderPage | None = None
+    comments: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def find_hits(
     # The folder is asked for again: whether a message is in it must not hang on its index.
     inside = EmailMessagePage.objects.filter(pk__in=keys, folder__in=folders)
     messages = readable(inside, request).only(*COLUMNS).in_bulk()
+    comments = comment_counts(list(messages))
     hits = []
     for place in page:
         text = texts.get(place.id)
@@ -94,6 +98,7 @@ def find_hits(
                     highlighter.mark(message.display_subject[:200]),
                     excerpt or highlighter.mark(message.snippet),
                     folder if len(folders) > 1 else None,
+                    comments.get(message.pk, 0),
                 )
             )
     return Hits(hits, further)

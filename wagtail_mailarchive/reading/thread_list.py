@@ -261,9 +261,7 @@ def _rows(
     ]
 
 
-def _row(
-    found: Found, summary: Summary, new: int, comments: int, folder_address: str
-) -> ThreadRow:
+def _row(found: Found, summary: Summary, new: int, comments: int, folder_address: str) -> ThreadRow:
     people = [name or address for _, name, address in sorted(summary.people.values())]
     return ThreadRow(
         pk=found.thread.pk,

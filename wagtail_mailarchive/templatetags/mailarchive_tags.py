@@ -7,6 +7,9 @@ from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from ..archive.tagging import tags_of
 from ..collaboration.tagging import may_tag
@@ -40,10 +43,23 @@ def tag_many(context: Any, folder: EmailFolderPage | None) -> Any:
     }
 
 
-@register.inclusion_tag("wagtail_mailarchive/includes/choose.html", takes_context=True)
-def choose(context: Any, kind: str, key: int, name: str, folder: EmailFolderPage | None) -> Any:
-    """Show the box that chooses a row of a list: `kind` is "message" or "thread"."""
-    return {"kind": kind, "key": key, "name": name, "may_tag": _may_tag(context, folder)}
+@register.simple_tag(takes_context=True)
+def choose(
+    context: Any, kind: str, key: int, name: str, folder: EmailFolderPage | None
+) -> SafeString:
+    """Show the box that chooses a row of a list: `kind` is "message" or "thread".
+
+    Not by a template: a page has fifty of them.
+    """
+    if not _may_tag(context, folder):
+        return SafeString("")
+    return format_html(
+        '<span class="mailarchive-row__choose"><input type="checkbox" form="mailarchive-tagging"'
+        ' name="{}" value="{}" aria-label="{}"></span>',
+        kind,
+        key,
+        gettext("Choose “%(name)s”") % {"name": name},
+    )
 
 
 def _may_tag(context: Any, folder: EmailFolderPage | None) -> bool:
