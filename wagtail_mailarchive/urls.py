@@ -5,7 +5,7 @@ path("mail/", include("wagtail_mailarchive.urls")),
 
 from django.urls import path
 
-from .collaboration import following_views, tagging
+from .collaboration import following_views, tagging, trashing
 from .reading import feeds, saved_searches, search_page
 from .reading.inline_images import inline_image
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("u/<str:token>/", following_views.unfollow, name="unfollow"),
     path("inline/<str:token>/", inline_image, name="inline_image"),
     path("tags/", tagging.tag, name="tag"),
+    path("trash/", trashing.to_trash, name="trash"),
     path("search/", search_page.search, name="search"),
     path("search/feed/", feeds.search_feed, name="search_feed"),
     path("search/saved/", saved_searches.save, name="save_search"),

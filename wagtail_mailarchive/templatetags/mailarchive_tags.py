@@ -11,9 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from ..archive.tagging import tags_of
+from ..archive.tagging import tags_among, tags_of
 from ..collaboration.tagging import may_tag
-from ..models import EmailFolderPage
+from ..models import EmailFolderPage, EmailMessagePage, Thread
+from ..models.privacy import readable
+from ..models.tag import MOST_TAGS
+from .mailarchive_trash import is_offered
 
 register = template.Library()
 
@@ -21,25 +24,26 @@ register = template.Library()
 @register.inclusion_tag("wagtail_mailarchive/includes/tags.html", takes_context=True)
 def tags(context: Any, folder: EmailFolderPage, folder_address: str, message_id: int) -> Any:
     """Show a message's tags, for those who may with what changes them (one query and more)."""
-    request: HttpRequest = context["request"]
     names = tags_of([message_id]).get(message_id, [])
-    return {
-        "request": request,
-        "csrf_token": context.get("csrf_token"),
-        "tags": [(name, f"{folder_address}?{urlencode({'q': _asked(name)})}") for name in names],
-        "kind": "message",
-        "key": message_id,
-        "may_tag": _may_tag(context, folder),
-    }
+    return _shown(context, folder, folder_address, names, "message", message_id)
+
+
+@register.inclusion_tag("wagtail_mailarchive/includes/tags.html", takes_context=True)
+def thread_tags(context: Any, folder: EmailFolderPage, folder_address: str, thread: Thread) -> Any:
+    """Show the tags of those of a thread's messages that the reader may read, as `tags` does."""
+    messages = readable(EmailMessagePage.objects.filter(thread=thread), context["request"])
+    names = tags_among(messages, MOST_TAGS)
+    return _shown(context, folder, folder_address, names, "thread", thread.pk)
 
 
 @register.inclusion_tag("wagtail_mailarchive/includes/tag_many.html", takes_context=True)
 def tag_many(context: Any, folder: EmailFolderPage | None) -> Any:
-    """Show the form that tags what is chosen in a list, for those who may."""
+    """Show the form for what is chosen in a list: tagging it, and moving it to the trash."""
     return {
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
         "may_tag": _may_tag(context, folder),
+        "may_trash": is_offered(context["request"], folder),
     }
 
 
@@ -51,7 +55,7 @@ def choose(
 
     Not by a template: a page has fifty of them.
     """
-    if not _may_tag(context, folder):
+    if not (_may_tag(context, folder) or is_offered(context["request"], folder)):
         return SafeString("")
     return format_html(
         '<span class="mailarchive-row__choose"><input type="checkbox" form="mailarchive-tagging"'
@@ -60,6 +64,19 @@ def choose(
         key,
         gettext("Choose “%(name)s”") % {"name": name},
     )
+
+
+def _shown(
+    context: Any, folder: EmailFolderPage, address: str, names: list[str], kind: str, key: int
+) -> dict[str, Any]:
+    return {
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "tags": [(name, f"{address}?{urlencode({'q': _asked(name)})}") for name in names],
+        "kind": kind,
+        "key": key,
+        "may_tag": _may_tag(context, folder),
+    }
 
 
 def _may_tag(context: Any, folder: EmailFolderPage | None) -> bool:
