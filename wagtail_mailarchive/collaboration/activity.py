@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -24,6 +24,7 @@ from ..models import (
     CommentState,
     EmailFolderPage,
     EmailMessagePage,
+    Original,
     Relation,
     UpkeepKind,
     UpkeepRun,
@@ -88,9 +89,9 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
 def _fetched(page: EmailFolderPage, request: HttpRequest) -> list[Event]:
     latest = ChainEntry.objects.filter(folder=page.pk).order_by("-number")
     came = list(latest.values_list("sha256", "archived_at")[: ARRIVALS + 1])
-    inside = EmailMessagePage.objects.filter(
-        folder=page.pk, original__sha256__in=[sha256 for sha256, _at in came]
-    )
+    # By the originals' keys, which an index holds beside the folder's.
+    originals = Original.objects.filter(sha256__in=[sha256 for sha256, _at in came])
+    inside = EmailMessagePage.objects.filter(folder=page.pk, original__in=originals.values("pk"))
     shown = set(readable(inside, request).order_by().values_list("original__sha256", flat=True))
     events: list[Event] = []
     earliest: datetime | None = None
@@ -128,7 +129,9 @@ def _said(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Eve
 
 def _related(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
     # To what, the message's own page tells those who may see it.
-    relations = list(Relation.objects.filter(message__folder=page.pk).order_by("-pk")[:MOST])
+    # The sum keeps databases from walking all messages of the folder in search of relations.
+    inside = Relation.objects.alias(inside=F("message__folder") + 0).filter(inside=page.pk)
+    relations = list(inside.order_by("-pk")[:MOST])
     messages = _messages(relations, request)
     return [
         Event(

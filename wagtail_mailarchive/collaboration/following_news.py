@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import nlargest
 from typing import Any, Final
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -27,6 +28,7 @@ from ..models import (
     EmailMessagePage,
     Follow,
     MessageText,
+    Original,
 )
 from ..models.privacy import readable, readable_folders
 from .mail_readers import request_of, zone_of
@@ -163,14 +165,16 @@ def _mail(
     folders: Mapping[int, tuple[EmailFolderPage, str]],
     query: Query | None,
 ) -> News:
-    newest: list[EmailMessagePage] = []
+    newest: list[tuple[datetime, int]] = []
     count, is_cut = 0, False
     for key, (after, until) in arrivals.items():
         if int(key) not in folders:
             continue
         came = ChainEntry.objects.filter(folder=int(key), number__gt=after, number__lte=until)
+        # By the originals' keys, which an index holds beside the folder's.
+        originals = Original.objects.filter(sha256__in=came.values("sha256"))
         messages = EmailMessagePage.objects.filter(
-            folder=int(key), original__sha256__in=came.values("sha256")
+            folder=int(key), original__in=originals.values("pk")
         )
         if follow.message is not None:
             messages = messages.filter(thread=follow.message.thread_id)
@@ -179,14 +183,14 @@ def _mail(
             matching, was_cut = _matching(messages, int(key), query)
             is_cut = is_cut or was_cut
             messages = EmailMessagePage.objects.filter(pk__in=matching)
-        number = messages.count()
-        if number:
-            count += number
-            newest += messages.only(*_COLUMNS).order_by("-sorted_at", "-pk")[:SHOWN]
-    newest.sort(key=lambda each: (each.sorted_at, each.pk), reverse=True)
+        # Sorted here: a database would look for the newest among all mail of the folder.
+        found = list(messages.values_list("sorted_at", "pk"))
+        count += len(found)
+        newest = nlargest(SHOWN, [*newest, *found])
+    shown = EmailMessagePage.objects.only(*_COLUMNS).in_bulk([pk for _sorted_at, pk in newest])
     told = [
         NewMessage(each, folders[each.folder_id][0].title, _address(each, folders))
-        for each in newest[:SHOWN]
+        for each in (shown[pk] for _sorted_at, pk in newest if pk in shown)
     ]
     return News(told, message_count=count, is_cut=is_cut)
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, gettext_noop
 from wagtail.models import Collection, CollectionViewRestriction, Page
 
 from ..models import EmailMessagePage, Relation
-from ..models.privacy import readable, readable_folders, refused_restrictions
+from ..models.privacy import readable, readable_folders, refused_pages, refused_restrictions
 from ..models.relation import MOST, Target, TargetKind, model_of
 from .relation_kinds import relation_kind
 
@@ -95,7 +95,10 @@ def related_messages(instance: Model, request: HttpRequest) -> Related:
     # Most things have none, and then nobody's rights have to be looked up.
     if not relations.exists():
         return Related([])
-    seen = relations.filter(message__in=readable_messages(request).order_by().values("pk"))
+    # As conditions on each relation's own message: a list of all mail would be long.
+    seen = relations.filter(
+        message__folder__in=readable_folders(request), message__live=True, message__trashed=False
+    ).exclude(message__in=refused_pages(request))
     first = list(seen.select_related("message").order_by("-pk")[: SHOWN + 1])
     return Related([_message_end(each, request) for each in first[:SHOWN]], len(first) > SHOWN)
 
