@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django.plugin import blocking_manager_key
 
 from tests.servers.postgresql import PostgreSQL
 
@@ -106,12 +108,44 @@ def django_db_modify_db_settings(
         each.unlink()
 
 
+# -- what a test that commits leaves empty -----------------------------------------------------
+
+_is_empty = pytest.StashKey[bool]()
+
+
+def commits(item: pytest.Item) -> bool:
+    """Whether the test empties the database when it ends, because it commits."""
+    marker = item.get_closest_marker("django_db")
+    return marker is not None and bool(marker.kwargs.get("transaction"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fill the database again for a test that does not ask for that itself.
+
+    pytest-django has tests that commit run last, but a process that is through with its own takes
+    over some of another's, which then run after them.
+    """
+    if commits(item):
+        item.config.stash[_is_empty] = True
+    elif item.config.stash.get(_is_empty, False):
+        with item.config.stash[blocking_manager_key].unblock():
+            fill_again()
+        item.config.stash[_is_empty] = False
+
+
+def fill_again() -> None:
+    """Load what the migrations had filled in, as Django's `serialized_rollback` does."""
+    connection.creation.deserialize_db_from_string(
+        connection._test_serialized_contents  # type: ignore[attr-defined]
+    )
+
+
 if __name__ == "__main__":
     import django
 
     django.setup()
     from django.core.management import call_command
-    from django.db import connection
 
     connection.settings_dict["NAME"] = sys.argv[1]
     call_command("migrate", verbosity=0)

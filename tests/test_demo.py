@@ -8,13 +8,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,27 @@ def test_a_port_in_use_gets_one_sentence_and_status_1(tmp_path: Path) -> None:
             assert result.stderr.count("\n") == 1
             assert f"Port {port} is in use by another program." in result.stderr
             assert variable in result.stderr
+
+
+def test_a_database_of_before_the_migrations_were_folded_gets_one_sentence(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as earlier:
+        earlier.execute("CREATE TABLE django_migrations (id, app, name, applied datetime)")
+        earlier.execute(
+            "INSERT INTO django_migrations VALUES (1, 'wagtail_mailarchive', '0016_earlier', '2026-11-01 00:00:00')"
+        )
+        earlier.commit()
+    ports = free_ports(2)
+    variables = {"DEMO_PORT": str(ports[0]), "DEMO_MAIL_PORT": str(ports[1])}
+    result = subprocess.run(
+        DEMO,
+        cwd=PROJECT,
+        env=settings(tmp_path, **variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert result.returncode == 1
+    assert f"An earlier version left its database in {tmp_path}." in result.stderr
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "٣"])

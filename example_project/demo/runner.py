@@ -99,6 +99,7 @@ def _prepare(options: Options) -> dict[str, str]:
     from . import content, people
 
     try:
+        _refuse_earlier(options)
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
         raise CannotStart(f"The database does not answer: {error}") from None
@@ -106,6 +107,22 @@ def _prepare(options: Options) -> dict[str, str]:
     passwords = people.passwords(options.var)
     content.load(credentials, options.mail_port, options.port, passwords)
     return passwords
+
+
+def _refuse_earlier(options: Options) -> None:
+    """Refuse a database whose migrations have since been folded into one."""
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection)
+    if any(
+        app == "wagtail_mailarchive" and (app, name) not in loader.disk_migrations
+        for app, name in loader.applied_migrations
+    ):
+        raise CannotStart(
+            f"An earlier version left its database in {options.var}. Remove that folder and start "
+            "again: the demo makes all of it anew."
+        )
 
 
 def _start(options: Options, children: list[Child]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -16,7 +14,7 @@ from wagtail_mailarchive.archive import chain
 from wagtail_mailarchive.archive.chain import Arrival
 from wagtail_mailarchive.archive.writer import Writer
 from wagtail_mailarchive.exceptions import LeaseLost, ParserFailed
-from wagtail_mailarchive.models import ChainEntry, EmailFolderPage, LedgerEntry, Mailbox, Outcome
+from wagtail_mailarchive.models import ChainEntry, EmailFolderPage, Mailbox
 
 from .test_writer import incoming, writer_for
 
@@ -124,36 +122,3 @@ def test_the_head_is_the_last_entry_and_empty_folders_have_none(folder: EmailFol
     last = entries(folder)[-1]
     assert (head.folder_id, head.number, head.digest) == (folder.pk, 2, last.digest)
     assert head.as_dict()["archived_at"] == chain.stamp(last.archived_at)
-
-
-def test_mail_of_before_there_were_chains_is_chained_by_the_migration_in_its_order(
-    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pages = factories.archive(folder, *(factories.raw() for _ in range(5)))
-    writer_for(folder).write([incoming(b"unreadable", ParserFailed())])
-    other = factories.folder()
-    factories.archive(other, factories.raw())
-    ChainEntry.objects.all().delete()
-    migration = import_module("wagtail_mailarchive.migrations.0012_chain_of_earlier_mail")
-    monkeypatch.setattr(migration, "TOGETHER", 2)
-
-    migration.append_entries(apps, None)
-
-    found = entries(folder)
-    came = LedgerEntry.objects.filter(mailbox__folder=folder).order_by("decided_at", "pk")
-    assert [entry.sha256 for entry in found] == [
-        each.original.sha256 for each in came if each.original
-    ]
-    assert len(found) == len(pages) + 1
-    assert [entry.mailbox for entry in found] == ["factory"] * 5 + ["INBOX"]
-    digest = "0" * 64
-    for entry in found:
-        digest = recomputed(entry, digest)
-        assert entry.digest == digest
-    assert len(entries(other)) == 1
-    # Begun again, it adds nothing.
-    migration.append_entries(apps, None)
-    assert len(entries(folder)) == 6
-    assert not LedgerEntry.objects.exclude(
-        outcome__in=[Outcome.ARCHIVED, Outcome.QUARANTINED]
-    ).exists()

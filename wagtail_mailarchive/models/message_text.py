@@ -81,6 +81,6 @@ class MessageText(models.Model):
 def scope_of(folder_id: int) -> str:
     """Return the word that stands for a folder in the index.
 
-    Mail may hold this very word, so the index keeps it where no text comes: see migration 0018.
+    Mail may hold this very word, so the index keeps it where no text comes: see migration 0002.
     """
     return f"folder{folder_id}"

@@ -2,7 +2,7 @@
 
 Triggers note each change of a `MessageText` while there is a cluster, in the transaction that makes
 it, so that no writer can forget it and nobody has to reach the cluster to archive mail. They are
-made by migration 0023.
+made by migration 0002.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the index says of messages that are there already, brought up to date.
 
-Migration 0018 fills in what it adds; a rebuild does it again, for what later versions say better.
+A rebuild does it, for what later versions say better.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def fill(
     """Fill in the columns of up to `most` texts behind the key `after`; return their keys.
 
     Args:
-        text_model, message_model, attachment_model: as a migration knows them, or as they are.
+        text_model, message_model, attachment_model: whose rows they are.
     """
     found = text_model._base_manager.order_by("pk")
     if after is not None:

@@ -1,6 +1,6 @@
 """Search by PostgreSQL's full-text search: one tsvector for each message, made by a trigger.
 
-Column, trigger and functions are made by migration 0018. What is a word of ours stands in the
+Column, trigger and functions are made by migration 0002. What is a word of ours stands in the
 vector behind "in ", with a space that no word of a text has.
 
 A GIN index knows no order, and one of dates no words. For the newest hits of a common word the

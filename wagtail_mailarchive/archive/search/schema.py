@@ -1,6 +1,6 @@
 """The full-text index in SQL, which models have no word for.
 
-Migration 0018 makes it. Columns of the tables are those of the model, so that a change to either
+Migration 0002 makes it. Columns of the tables are those of the model, so that a change to either
 needs a migration that drops the index and creates it again.
 """
 

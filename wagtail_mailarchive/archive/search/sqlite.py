@@ -1,6 +1,6 @@
 """Search by SQLite's FTS5: `MessageText` indexed column by column, its key sorted by date.
 
-The table is made by migration 0018. Words never look at the columns `scope` and `marks`, and those
+The table is made by migration 0002. Words never look at the columns `scope` and `marks`, and those
 are never asked for by a word, so mail that names a folder is not found there.
 """
 

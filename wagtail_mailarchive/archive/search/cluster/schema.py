@@ -1,6 +1,6 @@
 """What notes changes for the cluster, in SQL, which models have no word for.
 
-Migration 0023 makes it. Nothing is noted where there is no row of `SearchCluster`.
+Migration 0002 makes it. Nothing is noted where there is no row of `SearchCluster`.
 """
 
 from __future__ import annotations
