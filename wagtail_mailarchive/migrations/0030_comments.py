@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("wagtail_mailarchive", "0023_search_cluster"),
+        ("wagtail_mailarchive", "0002_search_index"),
     ]
 
     operations = [
