@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import PageViewRestriction
 
@@ -119,6 +121,37 @@ def test_a_threads_tags_are_those_of_its_messages(ada: User) -> None:
     first.refresh_from_db()
     tag(ada, tags="topic tag", thread=[first.thread_id])
     assert set(tags_of([first.pk, answer.pk, other.pk])) == {first.pk, answer.pk}
+    add_tags([answer], ["secret"], ada)
+    address = f"{folder.url}thread/{first.thread_id}/"
+    reader = Client()
+    text = reader.get(address).content.decode()
+    assert "topic tag" in text
+    assert "secret" in text
+    assert "New tags" not in text
+    PageViewRestriction.objects.create(page=answer.page_ptr, restriction_type="login")
+    assert "secret" not in reader.get(address).content.decode()
+    reader.force_login(ada)
+    form = reader.get(address).content.decode()
+    assert f'name="thread" value="{first.thread_id}"' in form
+    tag(ada, remove="topic tag", thread=[first.thread_id])
+    assert tags_of([first.pk, answer.pk]) == {answer.pk: ["secret"]}
+
+
+def test_a_threads_tags_cost_the_same_however_many(ada: User) -> None:
+    folder = factories.folder()
+    first, second = factories.archive(
+        folder,
+        factories.raw("Topic", Message_ID="<a@example.org>"),
+        factories.raw("Re: Topic", In_Reply_To="<a@example.org>"),
+    )
+    client = Client()
+    counts = []
+    for names in (["one"], ["two", "three", "four"]):
+        add_tags([first, second], names, ada)
+        with CaptureQueriesContext(connection) as captured:
+            client.get(f"{folder.url}thread/{first.thread_id}/")
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 def test_nobody_tags_what_they_may_not_read(mails: list[EmailMessagePage], ada: User) -> None:

@@ -164,7 +164,7 @@ def test_senders_stand_by_their_latest_message(
         ("Bo", 1, "re plan"),
     ]
     ada = client.get(rows[1][1]).context
-    assert [message.subject for message, _ in ada["rows"]] == ["other", "plan"]
+    assert [message.subject for message, *_ in ada["rows"]] == ["other", "plan"]
     assert [each.label for each in ada["active"]] == ["From ada@example.org"]
 
 
@@ -244,7 +244,7 @@ def test_the_timeline_says_in_bars_and_in_a_table_how_much_there_is_each_month(
         ("January 2026", "4"),
     ]
     march = client.get(bars[1].address).context
-    assert [message.subject for message, _ in march["rows"]] == ["march too", "march"]
+    assert [message.subject for message, *_ in march["rows"]] == ["march too", "march"]
     assert [bar.is_chosen for bar in march["timeline"].bars] == [False, True]
 
 

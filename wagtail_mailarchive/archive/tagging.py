@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from ..models import EmailMessagePage, MailTag, MessageText, TaggedMessage
 from ..models.tag import MAX_TAG, MOST_TAGS
@@ -90,6 +91,13 @@ def tags_of(message_ids: Iterable[int]) -> dict[int, list[str]]:
     for key, name in tagged.order_by("tag__name").values_list("content_object", "tag__name"):
         found[key].append(name)
     return dict(found)
+
+
+def tags_among(messages: QuerySet[EmailMessagePage], most: int) -> list[str]:
+    """Return the tags that any of `messages` has, by name, the first `most` (one query)."""
+    bearing = TaggedMessage.objects.filter(content_object__in=messages.order_by().values("pk"))
+    tags = MailTag.objects.filter(pk__in=bearing.values("tag"))
+    return list(tags.order_by("name").values_list("name", flat=True)[:most])
 
 
 def most_of_texts(text_ids: Collection[int], most: int) -> list[tuple[str, int]]:
