@@ -205,6 +205,7 @@ def register_log_actions(actions: LogActionRegistry) -> None:
 
 hooks.register("before_delete_page", page_hooks.before_delete_page)
 hooks.register("before_copy_page", page_hooks.before_copy_page)
+hooks.register("before_unpublish_page", page_hooks.before_unpublish_page)
 hooks.register("before_bulk_action", page_hooks.before_bulk_action)
 hooks.register("after_create_page", page_hooks.after_create_page)
 hooks.register("after_edit_page", page_hooks.after_edit_page)

@@ -14,9 +14,11 @@ from wagtail.actions import (
     CopyPageForTranslationAction,
     CreatePageAliasAction,
     DeletePageAction,
+    UnpublishPageAction,
 )
 from wagtail.models import Page
 
+from ..archive.descendants import pass_mail_by
 from .refusals import may_explore, refusal_to_copy, refusal_to_delete
 
 
@@ -53,6 +55,15 @@ class TranslateWithoutMail(CopyPageForTranslationAction):
         super().check(skip_permission_checks)
 
 
+class UnpublishBesideMail(UnpublishPageAction):
+    """Mail is hidden with its folder; what is unpublished one by one is the other pages."""
+
+    def execute(self, skip_permission_checks: bool = False) -> None:
+        pass_mail_by(self.object)
+        super().execute(skip_permission_checks)
+
+
 def register(registry: ActionRegistry) -> None:
-    for action in (DeleteWithoutMail, CopyWithoutMail, AliasWithoutMail, TranslateWithoutMail):
+    refusing = (DeleteWithoutMail, CopyWithoutMail, AliasWithoutMail, TranslateWithoutMail)
+    for action in (*refusing, UnpublishBesideMail):
         registry.register(Page, action)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from wagtail.admin import messages
 from wagtail.models import Page
 
+from ..archive.descendants import pass_mail_by
 from ..models import EmailFolderPage
 from .refusals import refusal_to_copy, refusal_to_delete
 
@@ -27,9 +28,19 @@ def before_copy_page(request: HttpRequest, page: Page) -> HttpResponse | None:
     return _refused(request, page, refusal_to_copy(page, recursive=recursive))
 
 
+def before_unpublish_page(request: HttpRequest, page: Page) -> None:
+    # With all below it, if the form says so: mail is hidden with its folder.
+    pass_mail_by(page)
+
+
 def before_bulk_action(
     request: HttpRequest, action_type: str, objects: Sequence[Any], action: Any
 ) -> HttpResponse | None:
+    if action_type in ("publish", "unpublish"):
+        for page in objects:
+            if isinstance(page, Page):
+                pass_mail_by(page)
+        return None
     if action_type != "delete":
         return None
     for page in objects:
