@@ -18,11 +18,12 @@ class MailArchiveConfig(AppConfig):
 
         from . import checks  # noqa: F401  (registers them)
         from .admin.account_panel import MailAccountsPanel
-        from .archive import folder_trash, thread_summaries, tree
+        from .archive import descendants, folder_trash, thread_summaries, tree
         from .collaboration import following
         from .models import EmailFolderPage, Relation
 
         tree.connect()
+        descendants.connect()
         folder_trash.connect()
         thread_summaries.connect()
         following.connect()
