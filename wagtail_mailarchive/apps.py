@@ -17,6 +17,7 @@ class MailArchiveConfig(AppConfig):
         from wagtail.models import ReferenceIndex
 
         from . import checks  # noqa: F401  (registers them)
+        from .admin.access_panel import AccessPanel
         from .admin.account_panel import MailAccountsPanel
         from .archive import descendants, folder_trash, thread_summaries, tree
         from .collaboration import following
@@ -27,9 +28,12 @@ class MailArchiveConfig(AppConfig):
         folder_trash.connect()
         thread_summaries.connect()
         following.connect()
-        # Added here, because the panel comes from a room above the models.
-        panel = MailAccountsPanel(heading=_("Mail accounts"), icon="mail")
-        EmailFolderPage.content_panels = [*EmailFolderPage.content_panels, panel]
+        # Added here, because these panels come from a room above the models.
+        EmailFolderPage.content_panels = [
+            *EmailFolderPage.content_panels,
+            MailAccountsPanel(heading=_("Mail accounts"), icon="mail"),
+            AccessPanel(heading=_("Access"), icon="lock"),
+        ]
         # So that Wagtail's usage views know what mail is related to.
         ReferenceIndex.register_model(Relation)
         post_migrate.connect(make_schedule, sender=self)

@@ -14,7 +14,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from ..conf import archive_settings
 from ..models import Comment, CommentState, EmailFolderPage, EmailMessagePage
 from ..models.comment import Commenters, Moderation
 
@@ -31,12 +30,12 @@ _MOST_OWN = 50
 
 def moderation_of(folder: EmailFolderPage) -> str:
     """Return a value of `Moderation`."""
-    return str(folder.comment_moderation or archive_settings().COMMENT_MODERATION)
+    return folder.effective_moderation
 
 
 def commenters_of(folder: EmailFolderPage) -> str:
     """Return a value of `Commenters`."""
-    return str(folder.commenters or archive_settings().COMMENTERS)
+    return folder.effective_commenters
 
 
 def is_closed(folder: EmailFolderPage) -> bool:

@@ -165,6 +165,16 @@ class EmailFolderPage(RoutedPage, Page):
         # A move above would otherwise write redirects for each page below.
         return ["/"]
 
+    @property
+    def effective_moderation(self) -> str:
+        """Which comments wait: the `Moderation` of this folder, or else of the site."""
+        return str(self.comment_moderation or archive_settings().COMMENT_MODERATION)
+
+    @property
+    def effective_commenters(self) -> str:
+        """Who may comment: the `Commenters` of this folder, or else of the site."""
+        return str(self.commenters or archive_settings().COMMENTERS)
+
     def holds_mail(self) -> bool:
         """Whether deleting this folder would take mail, or what is known of mail, with it."""
         # The tree's own count answers for nearly every folder without a query.
