@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from wagtail import hooks
 from wagtail.actions import ActionRegistry
 from wagtail.admin.viewsets.base import ViewSet
@@ -52,6 +52,7 @@ from .collaboration import comment_queue
 from .collaboration.comment_views import keep_before_sign_in
 from .collaboration.relation_views import plug_in as plug_in_relations
 from .fetching.run import LOG_ACTION
+from .fetching.trash_requests import RESTORED
 from .models import EmailFolderPage, FetchRun, MailAccount
 from .models.permissions import trash_permission
 
@@ -189,7 +190,21 @@ class FetchFormatter(LogFormatter):
         }
 
 
+class RestoreFormatter(LogFormatter):
+    label = gettext_lazy("Restore from the trash")
+
+    def format_message(self, log_entry: Any) -> str:
+        number = len(log_entry.data.get("messages", []))
+        told = ngettext(
+            "Restored %(number)d message from the trash",
+            "Restored %(number)d messages from the trash",
+            number,
+        )
+        return told % {"number": number}
+
+
 def register_log_actions(actions: LogActionRegistry) -> None:
+    actions.register_action(RESTORED)(RestoreFormatter)
     actions.register_action(LOG_ACTION)(FetchFormatter)
     actions.register_action(CHOSEN)(ChoiceFormatter)
     actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))

@@ -7,11 +7,15 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
-from wagtail.models import PageViewRestriction
+from wagtail.models import PageLogEntry, PageViewRestriction
 
 from tests import factories
+from tests.admin.conftest import manager_of
 from tests.collaboration.following import comment
+from wagtail_mailarchive.archive import trash
+from wagtail_mailarchive.fetching.trash_requests import RESTORED
 from wagtail_mailarchive.models import (
     CommentState,
     EmailFolderPage,
@@ -67,6 +71,31 @@ def test_what_happened_is_told_newest_first(
     assert places == sorted(places)
     assert page.count("commented on") == 1
     assert f'href="{message.url}' in page
+
+
+def test_it_tells_who_restored_what_one_may_read(
+    client: Client, folder: EmailFolderPage, grace: User
+) -> None:
+    messages = factories.archive(folder, *(factories.raw(f"Number {each}") for each in range(4)))
+    keys = [each.pk for each in messages]
+    trash.put(folder.pk, keys, user_id=None, reason="")
+    PageViewRestriction.objects.create(
+        page=messages[3].page_ptr, restriction_type=PageViewRestriction.GROUPS
+    )
+    browser = Client()
+    browser.force_login(manager_of(folder))
+    address = reverse("mailarchive_trash_restore", args=[folder.pk])
+    for chosen in (keys[:2], keys[2:3], keys[3:]):
+        browser.post(address, {"message": chosen})
+    # What never was in the trash was not restored.
+    browser.post(address, {"message": keys})
+    page = activity(client, folder)
+    who = PageLogEntry.objects.filter(action=RESTORED).first().user_display_name
+    assert f"<bdi>{who}</bdi> restored 2 messages from the trash" in page
+    assert f'restored from the trash: <a href="{messages[2].url}">' in page
+    assert page.count("from the trash") == 2
+    history = browser.get(reverse("wagtailadmin_pages:history", args=[folder.pk]))
+    assert "Restored 2 messages from the trash" in history.content.decode()
 
 
 def test_of_what_one_may_not_read_nothing_is_told(

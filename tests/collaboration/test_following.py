@@ -20,6 +20,7 @@ from wagtail.users.models import UserProfile
 from tests import factories
 from tests.collaboration.following import comment, follow, work
 from wagtail_mailarchive import tasks
+from wagtail_mailarchive.archive import erasing, folder_trash, trash
 from wagtail_mailarchive.collaboration import following
 from wagtail_mailarchive.models import (
     ArchiveSiteSettings,
@@ -184,6 +185,47 @@ def test_who_may_no_longer_read_is_told_nothing(
     work()
     assert len(mailoutbox) == 1
     assert not Delivery.objects.filter(sent_at=None).exists()
+
+
+def test_what_went_to_the_trash_before_the_mail_left_is_not_told(
+    folder: EmailFolderPage, reader: User, mailoutbox: list[EmailMultiAlternatives]
+) -> None:
+    follow(reader, folder=folder)
+    [gone, _stays] = factories.archive(folder, factories.raw("Gone"), factories.raw("Stays"))
+    comment(gone, factories.user(), "About what is gone")
+    trash.put(folder.pk, [gone.pk], user_id=None, reason="")
+    work()
+    [mail] = mailoutbox
+    assert mail.subject == "Sales: 1 new message"
+    assert "Gone" not in mail.body + str(mail.alternatives)
+    folder_trash.put(folder, user_id=None, reason="")
+    factories.archive(folder, factories.raw("Late"))
+    work()
+    assert len(mailoutbox) == 1
+
+
+def test_a_thread_is_followed_as_long_as_some_of_it_is_left(
+    folder: EmailFolderPage, reader: User, mailoutbox: list[EmailMultiAlternatives]
+) -> None:
+    plan, answer = factories.archive(
+        folder,
+        factories.raw("Plan", Message_ID="<plan@example.org>"),
+        factories.raw("Re: Plan", In_Reply_To="<plan@example.org>"),
+    )
+    follow(reader, folder=folder, message=plan)
+    trash.put(folder.pk, [plan.pk], user_id=None, reason="")
+    erasing.erase(folder.pk, [plan.pk], user_id=None, reason="Asked for")
+    assert Follow.objects.get().message == answer
+    # One who follows it by both, since its threads were merged, follows it once.
+    factories.archive(folder, factories.raw("Re: Plan", References="<plan@example.org>"))
+    last = EmailMessagePage.objects.get(thread=answer.thread_id, pk__gt=answer.pk)
+    follow(reader, folder=folder, message=last)
+    work()
+    assert [mail.subject for mail in mailoutbox] == ["Re: Plan: 1 new message"]
+    for message in (answer, last):
+        trash.put(folder.pk, [message.pk], user_id=None, reason="")
+        erasing.erase(folder.pk, [message.pk], user_id=None, reason="Asked for")
+        assert Follow.objects.count() == (1 if message == answer else 0)
 
 
 def test_a_password_in_the_browser_opens_nothing_by_mail(

@@ -154,7 +154,7 @@ def restore(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     if not chosen:
         messages.error(request, _("Choose messages first."))
         return redirect(address_of(folder))
-    number = trash.restore(folder.pk, chosen)
+    number = trash_requests.restore(folder, chosen, user=_user(request))
     told = ngettext("%(number)d message is restored.", "%(number)d messages are restored.", number)
     messages.success(request, told % {"number": number})
     return redirect(address_of(folder))

@@ -6,7 +6,7 @@ been in use, only the latest of each kind is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,8 +16,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from wagtail.models import PageLogEntry
 
 from ..conf import archive_settings
+from ..fetching.trash_requests import RESTORED
 from ..models import (
     ChainEntry,
     Comment,
@@ -44,8 +46,10 @@ class Event:
 
     Attributes:
         kind: "fetched", "commented", "related" or "restored".
-        number: of messages that were fetched; at least so many if `is_more`.
-        who, message, address: of a comment or a relation.
+        number: of messages that were fetched or restored; at least so many if `is_more`. 0 for the
+            whole trash.
+        who: commented, related or restored.
+        message, address: what it was about, if that is one.
     """
 
     kind: str
@@ -66,7 +70,8 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         *_fetched(page, request),
         *_said(page, request, address),
         *_related(page, request, address),
-        *_restored(page),
+        *_restored_some(page, request, address),
+        *_restored_all(page),
     ]
     events.sort(key=lambda each: each.at, reverse=True)
     context = {
@@ -146,20 +151,46 @@ def _related(page: EmailFolderPage, request: HttpRequest, address: str) -> list[
     ]
 
 
-def _restored(page: EmailFolderPage) -> list[Event]:
+def _restored_some(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
+    # The sum keeps databases from walking all that was ever logged about the folder.
+    log = PageLogEntry.objects.alias(about=F("page") + 0).filter(action=RESTORED, about=page.pk)
+    entries = list(log.select_related("user").order_by("-pk")[:MOST])
+    keys = {each.pk: each.data.get("messages", []) for each in entries}
+    messages = _readable({key for some in keys.values() for key in some}, request)
+    events = []
+    for entry in entries:
+        shown = [messages[key] for key in keys[entry.pk] if key in messages]
+        if shown:
+            only = shown[0] if len(shown) == 1 else None
+            events.append(
+                Event(
+                    "restored",
+                    entry.timestamp,
+                    len(shown),
+                    who=str(entry.user_display_name),
+                    message=only,
+                    address=_address(address, only) if only else "",
+                )
+            )
+    return events
+
+
+def _restored_all(page: EmailFolderPage) -> list[Event]:
     # How many is not told: some may be such as the reader may not read.
     runs = UpkeepRun.objects.filter(
         kind=UpkeepKind.RESTORE, folder=page.pk, finished_at__isnull=False, done__gt=0
     )
     latest = runs.order_by("-pk").values_list("finished_at", flat=True)[:MOST]
-    return [Event("restored", each) for each in latest]
+    return [Event("restored", each) for each in latest if each]
 
 
 def _messages(rows: Iterable[Any], request: HttpRequest) -> dict[int, EmailMessagePage]:
     """Return those of the messages of `rows` that the reader may read, by key."""
-    about: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(
-        pk__in={each.message_id for each in rows}
-    )
+    return _readable({each.message_id for each in rows}, request)
+
+
+def _readable(keys: Collection[int], request: HttpRequest) -> dict[int, EmailMessagePage]:
+    about: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(pk__in=keys)
     found: dict[int, EmailMessagePage] = readable(about, request).only("slug", "subject").in_bulk()
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -10,6 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -31,7 +33,7 @@ from .mail_readers import request_of
 LOST_AFTER = timedelta(hours=1)
 
 
-class FollowForm(forms.ModelForm[Follow]):
+class FollowForm(forms.ModelForm):  # type: ignore[type-arg]
     """What somebody wants to be told, and how often."""
 
     class Meta:
@@ -189,7 +191,8 @@ def _subject(follow: Follow, request: HttpRequest, title: str, address: str) -> 
 def _folder(pk: int, request: HttpRequest) -> EmailFolderPage:
     if pk not in readable_folders(request):
         raise Http404
-    return EmailFolderPage.objects.get(pk=pk)
+    folder: EmailFolderPage = EmailFolderPage.objects.get(pk=pk)
+    return folder
 
 
 def _can_be_mailed(follow: Follow, request: HttpRequest) -> bool:
@@ -200,7 +203,7 @@ def _can_be_mailed(follow: Follow, request: HttpRequest) -> bool:
 
 def _keep(request: HttpRequest, subject: Subject, form: FollowForm) -> HttpResponse:
     follow: Follow = form.save(commit=False)
-    if follow.pk is not None:
+    if not follow._state.adding:
         # What it was told of until now stays; only what is chosen changes.
         follow.due_at = next_due(follow, timezone.now())
         follow.save(update_fields=["mail", "comments", "pace", "due_at"])
@@ -223,14 +226,26 @@ def _keep(request: HttpRequest, subject: Subject, form: FollowForm) -> HttpRespo
     return redirect("wagtail_mailarchive:following")
 
 
+def _subjects(threads: Sequence[int | None], request: HttpRequest) -> dict[int | None, str]:
+    """Return, by the keys of threads, the subject of the first message that is readable there."""
+    inside = readable(EmailMessagePage.objects.filter(thread=OuterRef("pk")), request)
+    first = inside.order_by("sorted_at", "pk").values("pk")[:1]
+    found = Thread.objects.filter(pk__in=threads).annotate(first=Subquery(first))
+    keys = dict(found.values_list("pk", "first"))
+    messages = EmailMessagePage.objects.only("subject").in_bulk(keys.values())
+    return {
+        thread: messages[first].display_subject
+        for thread, first in keys.items()
+        if first in messages
+    }
+
+
 def _followed(request: HttpRequest) -> list[dict[str, Any]]:
     """Return what the reader follows, newest first, in a number of queries that is constant."""
     mine = Follow.objects.filter(reader=request.user.pk)
     follows = list(mine.select_related("folder", "message", "search"))
     folders = readable_folders(request)
-    anchors = [each.message_id for each in follows if each.message_id]
-    read = readable(EmailMessagePage.objects.filter(pk__in=anchors), request)
-    subjects = {each.pk: each.display_subject for each in read.only("subject")}
+    subjects = _subjects([each.message.thread_id for each in follows if each.message], request)
     lost = Delivery.objects.filter(
         follow__in=follows, try_at=None, sent_at=None, begun_at__lt=timezone.now() - LOST_AFTER
     )
@@ -246,7 +261,7 @@ def _followed(request: HttpRequest) -> list[dict[str, Any]]:
             title = each.search.name
         elif each.message is not None:
             kind, query = "thread", f"thread={each.message.thread_id}"
-            title = subjects.get(each.message.pk, "")
+            title = subjects.get(each.message.thread_id, "")
             is_hidden = is_hidden or not title
         elif each.folder is not None and not is_hidden:
             title, address = each.folder.title, each.folder.get_url(request) or ""

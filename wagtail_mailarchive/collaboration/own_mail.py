@@ -38,9 +38,10 @@ def without_own(messages: QuerySet[EmailMessagePage]) -> QuerySet[EmailMessagePa
     for mark in _marks():
         for field in ("list_id", "message_id", "answered", "referred_to"):
             ours |= Q(**{f"{field}__contains": f".{mark}"})
-    return messages.alias(
+    others: QuerySet[EmailMessagePage] = messages.alias(
         answered=Cast("in_reply_to", TextField()), referred_to=Cast("references", TextField())
     ).exclude(ours)
+    return others
 
 
 def _marks() -> list[str]:

@@ -23,7 +23,7 @@ from .relations import is_visible, readable_messages
 TARGETS = ("page", "related_message", "document", "image", "address")
 
 
-class OneOf(forms.ModelChoiceField):
+class OneOf(forms.ModelChoiceField):  # type: ignore[type-arg]
     """One of the objects that may be chosen, by its key; no database can look up any number."""
 
     def to_python(self, value: Any) -> Any:
@@ -146,11 +146,8 @@ class RelationForm(forms.Form):
 
         They look up what was sent, whatever it is, and would show what it is called.
         """
-        data = self.data.copy()
-        for name in TARGETS:
-            if name in self.errors and name != "address":
-                data[name] = ""
-        self.data = data
+        refused = {name: "" for name in TARGETS if name in self.errors and name != "address"}
+        self.data = {**dict(self.data.items()), **refused}
 
     def _may_see(self, page: Page) -> bool:
         if is_visible(page, self.request):

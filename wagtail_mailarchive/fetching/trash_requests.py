@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
+from wagtail.log_actions import log
 
 from ..archive import trash
 from ..conf import archive_settings
@@ -32,11 +33,27 @@ from .upkeep_requests import enqueue, open_run
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+# The action in Wagtail's log; its data: keys of messages.
+RESTORED = "mailarchive.restore_mail"
+
 
 def trash_all(folder: EmailFolderPage, *, user: User | None, reason: str) -> UpkeepRun:
     """Have the worker move all mail that is in `folder` now to its trash."""
     newest = EmailMessagePage.objects.filter(folder=folder).aggregate(key=Max("pk"))["key"]
     return _request(UpkeepKind.TRASH, folder, user, reason, newest or 0)
+
+
+def restore(folder: EmailFolderPage, message_ids: Collection[int], *, user: User | None) -> int:
+    """Bring messages back out of the folder's trash at once; return how many.
+
+    The folder's history says who did it, and so does its Activity.
+    """
+    entries = TrashEntry.objects.filter(folder=folder, message__in=message_ids, to_erase=False)
+    keys = sorted(entries.values_list("message_id", flat=True))
+    number = trash.restore(folder.pk, keys)
+    if number:
+        log(instance=folder, action=RESTORED, user=user, data={"messages": keys})
+    return number
 
 
 def restore_all(folder: EmailFolderPage, *, user: User | None) -> UpkeepRun:

@@ -61,7 +61,15 @@ class Migration(migrations.Migration):
                 ("due_at", models.DateTimeField(db_index=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("folder", _foreign("wagtail_mailarchive.emailfolderpage")),
-                ("message", _foreign("wagtail_mailarchive.emailmessagepage")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=wagtail_mailarchive.models.follow.to_another_of_the_thread,
+                        related_name="+",
+                        to="wagtail_mailarchive.emailmessagepage",
+                    ),
+                ),
                 ("reader", _foreign(settings.AUTH_USER_MODEL, null=False)),
                 ("search", _foreign("wagtail_mailarchive.savedsearch")),
             ],

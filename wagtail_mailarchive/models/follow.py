@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -23,6 +24,26 @@ class Pace(models.TextChoices):
 def new_token() -> str:
     """Return 96 random bits in 16 characters: mailers break longer addresses for unsubscribing."""
     return secrets.token_urlsafe(12)
+
+
+def to_another_of_the_thread(collector: Any, field: Any, follows: Any, using: str) -> None:
+    """Let those who follow a thread follow it by another message when theirs is erased.
+
+    They end with the thread, and where somebody follows it by the other message already.
+    """
+    from .message import EmailMessagePage
+
+    ending = []
+    for follow in follows:
+        thread = EmailMessagePage.objects.using(using).filter(thread=follow.message.thread_id)
+        # Only what is in the trash is erased.
+        other = thread.filter(trashed=False).exclude(pk=follow.message_id).first()
+        if other and not Follow.objects.filter(reader=follow.reader_id, message=other).exists():
+            collector.add_field_update(field, other.pk, [follow])
+        else:
+            ending.append(follow)
+    if ending:
+        models.CASCADE(collector, field, ending, using)
 
 
 class Follow(models.Model):
@@ -46,7 +67,7 @@ class Follow(models.Model):
         "EmailFolderPage", null=True, on_delete=models.CASCADE, related_name="+"
     )
     message = models.ForeignKey(
-        "EmailMessagePage", null=True, on_delete=models.CASCADE, related_name="+"
+        "EmailMessagePage", null=True, on_delete=to_another_of_the_thread, related_name="+"
     )
     search = models.ForeignKey("SavedSearch", null=True, on_delete=models.CASCADE, related_name="+")
     mail = models.BooleanField(_("new mail"), default=True)

@@ -61,20 +61,21 @@ class Target(NamedTuple):
 
 def model_of(kind: TargetKind) -> type[models.Model] | None:
     """Return the model of `kind`; None for web addresses, and where its app is not installed."""
+    found: type[models.Model] | None = None
     match kind:
         case TargetKind.PAGE:
-            return Page
+            found = Page
         case TargetKind.MESSAGE:
-            return EmailMessagePage
+            found = EmailMessagePage
         case TargetKind.DOCUMENT if apps.is_installed("wagtail.documents"):
             from wagtail.documents import get_document_model
 
-            return get_document_model()
+            found = get_document_model()
         case TargetKind.IMAGE if apps.is_installed("wagtail.images"):
             from wagtail.images import get_image_model
 
-            return get_image_model()
-    return None
+            found = get_image_model()
+    return found
 
 
 class TargetField(models.CharField):  # type: ignore[type-arg]
