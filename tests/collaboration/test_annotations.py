@@ -18,7 +18,7 @@ from tests.reading import mail
 from wagtail_mailarchive.archive.quotations import find, paragraphs, quote
 from wagtail_mailarchive.models import Annotation, EmailFolderPage, EmailMessagePage, MessageText
 from wagtail_mailarchive.models.annotation import CONTEXT, MAX_QUOTATION, MOST_REPLIES
-from wagtail_mailarchive.reading.passages import Passage, marked, places, shown_text
+from wagtail_mailarchive.reading.passages import Passage, ShownText, places
 from wagtail_mailarchive.reading.text_body import text_as_html
 
 BODY = (
@@ -68,7 +68,9 @@ def test_marking_changes_nothing_but_what_it_adds() -> None:
     start = BODY.index("fine")
     end = BODY.index("quoted")
     begin, behind = places(BODY, [start, end])
-    shown = marked(html, [Passage(7, begin, behind)], lambda number: f"<sup>{number}</sup>")
+    shown = ShownText(html).marked(
+        [Passage(7, begin, behind)], lambda number: f"<sup>{number}</sup>"
+    )
     pieces = shown.replace('<mark class="mailarchive-mark">', "").replace("</mark>", "")
     assert pieces.replace("<sup>7</sup>", "") == html
     assert "budget is</mark><sup>7</sup> quoted" in shown
@@ -79,15 +81,14 @@ def test_marking_changes_nothing_but_what_it_adds() -> None:
 
 def test_a_number_never_stands_within_a_link() -> None:
     html = '<p><a href="https://example.org/?a=&quot;>&quot;">one two</a> three</p>'
-    shown = marked(html, [Passage(1, 0, 3)], lambda number: f"<sup>{number}</sup>")
+    shown = ShownText(html).marked([Passage(1, 0, 3)], lambda number: f"<sup>{number}</sup>")
     assert '"><mark class="mailarchive-mark">one</mark> two</a><sup>1</sup> three' in shown
-    assert shown_text(html) == "onetwothree"
+    assert ShownText(html).text == "onetwothree"
 
 
 def test_overlapping_passages_each_get_their_number() -> None:
-    shown = marked(
-        "<p>abcdef</p>", [Passage(1, 0, 4), Passage(2, 2, 6)], lambda number: f"[{number}]"
-    )
+    passages = [Passage(1, 0, 4), Passage(2, 2, 6)]
+    shown = ShownText("<p>abcdef</p>").marked(passages, lambda number: f"[{number}]")
     mark = '<mark class="mailarchive-mark">'
     assert shown == f"<p>{mark}ab</mark>{mark}cd</mark>[1]{mark}ef</mark>[2]</p>"
 

@@ -198,8 +198,8 @@ def test_restricted_messages_are_in_no_list_count_or_hit(client: Client) -> None
     pages = factories.archive(
         folder,
         mail.dated(BEGIN, "open one", "needle\n"),
-        mail.dated(BEGIN + timedelta(days=1), "hidden", "needle\n"),
-        mail.dated(BEGIN + timedelta(days=60), "hidden month", "needle\n"),
+        mail.dated(BEGIN + timedelta(days=1), "secret", "needle\n"),
+        mail.dated(BEGIN + timedelta(days=60), "secret month", "needle\n"),
     )
     restrict(pages[1])
     restrict(pages[2])
@@ -207,16 +207,16 @@ def test_restricted_messages_are_in_no_list_count_or_hit(client: Client) -> None
     assert subjects(response) == ["open one"]
     assert response.context["total"] == 1
     assert [(each.key, each.messages) for each in response.context["months"]] == [("2026-01", 1)]
-    assert "hidden" not in response.content.decode()
+    assert "secret" not in response.content.decode()
     assert subjects(client.get(folder.url, {"q": "needle"})) == ["open one"]
-    assert subjects(client.get(folder.url, {"q": "hidden"})) == []
+    assert subjects(client.get(folder.url, {"q": "secret"})) == []
     assert subjects(client.get(folder.url, {"month": "2026-03"})) == []
 
     client.force_login(factories.user())
     response = client.get(folder.url)
-    assert subjects(response) == ["hidden month", "hidden", "open one"]
+    assert subjects(response) == ["secret month", "secret", "open one"]
     assert response.context["total"] == 3
-    assert subjects(client.get(folder.url, {"q": "hidden"})) == ["hidden month", "hidden"]
+    assert subjects(client.get(folder.url, {"q": "secret"})) == ["secret month", "secret"]
 
 
 def test_unpublished_messages_are_in_no_list_count_or_hit(client: Client) -> None:

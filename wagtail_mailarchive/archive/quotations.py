@@ -58,6 +58,9 @@ def find(text: str, quotation: Quotation) -> int | None:
         return None
     if text.startswith(exact, quotation.start):
         return quotation.start
+    whole = _nearest(text, f"{quotation.prefix}{exact}{quotation.suffix}", quotation.start)
+    if whole is not None:
+        return whole + len(quotation.prefix)
     best, best_score = None, (-1, 0)
     for at in _finds(text, exact, quotation.start):
         before = text[max(at - CONTEXT, 0) : at]
@@ -83,6 +86,16 @@ def paragraphs(text: str, *, after: int = 0, most: int) -> list[Quotation]:
             if len(found) == most:
                 return found
     return found
+
+
+def _nearest(text: str, words: str, near: int) -> int | None:
+    """Return the place of `words` that is nearest to `near`."""
+    behind = text.find(words, near)
+    # One before is nearer only within the same distance.
+    first = max(2 * near - behind, 0) if behind >= 0 else 0
+    before = text.rfind(words, first, near + len(words) - 1)
+    found = max(before, behind) if min(before, behind) < 0 else before
+    return found if found >= 0 else None
 
 
 def _finds(text: str, exact: str, near: int) -> Iterator[int]:

@@ -78,7 +78,7 @@ def remove_tags(messages: Collection[EmailMessagePage], names: Sequence[str]) ->
     keys = [key_of(name) for name in names]
     gone = TaggedMessage.objects.filter(content_object__in=messages, tag__key__in=keys)
     concerned = set(gone.values_list("content_object", flat=True))
-    removed, _ = gone.delete()
+    removed: int = gone.delete()[0]
     _index(concerned)
     MailTag.objects.filter(key__in=keys, tagged=None).delete()
     return removed
@@ -121,7 +121,7 @@ def _lock(messages: Iterable[EmailMessagePage]) -> None:
 
 
 def _tag(name: str) -> MailTag:
-    tag, _ = MailTag.objects.get_or_create(key=key_of(name), defaults={"name": name})
+    tag: MailTag = MailTag.objects.get_or_create(key=key_of(name), defaults={"name": name})[0]
     return tag
 
 

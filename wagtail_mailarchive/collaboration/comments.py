@@ -39,7 +39,7 @@ def post(
         comment = Comment.objects.create(
             message=message,
             # Two levels: a reply to a reply stands below what both reply to.
-            parent_id=parent and (parent.parent_id or parent.pk),
+            parent_id=(parent.parent_id or parent.pk) if parent else None,
             author=user,
             author_name=(user.get_full_name() or user.get_username() if user else name)[:MAX_NAME],
             is_guest=user is None,

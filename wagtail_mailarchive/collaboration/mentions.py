@@ -71,5 +71,5 @@ def _people(comment: Comment, names: list[str]) -> list[Any]:
     users = get_user_model()
     found = users._default_manager.filter(
         **{f"{users.USERNAME_FIELD}__in": names}, is_active=True
-    ).exclude(pk=comment.author_id)
+    ).exclude(pk__in=[comment.author_id])
     return [each for each in found.order_by("pk")[:MOST] if may_see(comment.message, each)]

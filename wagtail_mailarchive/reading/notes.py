@@ -20,7 +20,7 @@ from ..models import Annotation, EmailMessagePage
 from ..models.annotation import MOST_OF_MESSAGE
 from .addresses import route_address
 from .html_document import REFERENCE_CLASS
-from .passages import Passage, compact, marked, places, shown_text
+from .passages import Passage, ShownText, compact, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ def text_with_notes(
 
     And the numbers of the notes whose passage the text does not hold any more.
     """
+    if not notes:
+        return shown, frozenset()
     found = [(each.number, each.quotation, find(text, each.quotation)) for each in notes]
     spans = [(number, at, at + len(each.exact)) for number, each, at in found if at is not None]
     begins = places(text, [start for _, start, _ in spans])
@@ -79,8 +81,7 @@ def text_with_notes(
         for (number, start, end), begin in zip(spans, begins, strict=True)
     ]
     keys = {each.number: each.annotation.pk for each in notes}
-    # Escaped by `text_as_html`, and again what is between the marks.
-    whole = marked(shown, passages, lambda number: _link_to_note(number, keys[number]))
+    whole = ShownText(shown).marked(passages, lambda number: _link_to_note(number, keys[number]))
     lost = frozenset(number for number, _, at in found if at is None)
     # Escaped by `text_as_html`, and again what is between the marks.
     return mark_safe(whole), lost  # noqa: S308
@@ -93,16 +94,17 @@ def html_with_notes(html: str, notes: Sequence[Note]) -> str:
     """
     if not notes:
         return html
-    text = shown_text(html)
+    body = ShownText(html)
     passages = []
     for note in notes:
         it = note.quotation
         exact = compact(it.exact)
         # Blanks are left out of everything; where it stood is as good as a guess then.
-        at = find(text, Quotation(exact, compact(it.prefix), compact(it.suffix), it.start, it.end))
+        around = (compact(it.prefix), compact(it.suffix))
+        at = find(body.text, Quotation(exact, *around, it.start, it.end))
         if at is not None:
             passages.append(Passage(note.number, at, at + len(exact)))
-    return marked(html, passages, _number_of_note)
+    return body.marked(passages, _number_of_note)
 
 
 def _link_to_note(number: int, key: int) -> str:

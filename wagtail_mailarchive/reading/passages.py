@@ -9,17 +9,22 @@ they stay nested as they were.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from typing import Final
 
 from .html_document import MARK_CLASS, PLACE_CLASS
 
-# Serialised HTML: `<` stands in a text only escaped, and every attribute is quoted.
-_PIECE: Final = re.compile(r"""<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>|[^<]++|<""")
+# Serialised HTML: `<` stands in a text only escaped, and every attribute is quoted. What we put in
+# between is one piece with its tags.
+_NO_TEXT: Final = re.compile(
+    rf"""(<summary\b.*?</summary>|<span\ class="{PLACE_CLASS}">.*?</span>"""
+    r"""|<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""",
+    re.DOTALL | re.VERBOSE,
+)
 _BLANKS: Final = re.compile(r"\s*+")
-_PLACE: Final = f'class="{PLACE_CLASS}"'
+_NOWHERE: Final = 1 << 62  # behind every text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +51,40 @@ def places(text: str, positions: Sequence[int]) -> list[int]:
     return [counted[position] for position in positions]
 
 
-def shown_text(html: str) -> str:
-    """Return the sender's text that `html` shows, without blanks."""
-    return "".join(compact(unescape(piece)) for piece, is_text in _pieces(html) if is_text)
+class ShownText:
+    """HTML, taken apart once.
 
-
-def marked(html: str, passages: Sequence[Passage], reference: Callable[[int], str]) -> str:
-    """Return `html` with each passage marked, and behind each what refers to its number.
-
-    Linear in the length of `html`, and in that of the passages where they overlap.
-
-    Args:
-        passages: none of them empty.
-        reference: returns HTML; it is not placed within a link.
+    Attributes:
+        text: what of it a sender wrote, without blanks.
     """
-    if not passages:
-        return html
-    marker = _Marker(passages, reference)
-    for piece, is_text in _pieces(html):
-        if is_text:
-            marker.text(piece)
-        else:
-            marker.other(piece)
-    return "".join(marker.written)
 
+    def __init__(self, html: str) -> None:
+        self._html = html
+        # Texts stand at even places, all else between them.
+        self._pieces = _NO_TEXT.split(html)
+        self._plain = [unescape(piece) for piece in self._pieces[::2]]
+        compacted = [compact(plain) for plain in self._plain]
+        self._lengths = [len(each) for each in compacted]
+        self.text = "".join(compacted)
 
-def _pieces(html: str) -> Iterator[tuple[str, bool]]:
-    """Yield tags and texts in order, and of each whether it is text that a sender wrote."""
-    ours = ""  # the tag that ends what we put in between
-    for found in _PIECE.finditer(html):
-        piece = found[0]
-        if piece[0] != "<" or len(piece) == 1:
-            yield piece, not ours
-            continue
-        if piece == ours:
-            ours = ""
-        elif piece.startswith("<summary"):
-            ours = "</summary>"
-        elif piece.startswith("<span") and _PLACE in piece:
-            ours = "</span>"
-        yield piece, False
+    def marked(self, passages: Sequence[Passage], reference: Callable[[int], str]) -> str:
+        """Return the HTML with each passage marked, and behind each what refers to its number.
+
+        Linear in the length of the HTML, and in that of the passages where they overlap.
+
+        Args:
+            passages: none of them empty.
+            reference: returns HTML; it is not placed within a link.
+        """
+        if not passages:
+            return self._html
+        marker = _Marker(passages, reference)
+        for place, (plain, length) in enumerate(zip(self._plain, self._lengths, strict=True)):
+            marker.text(self._pieces[2 * place], plain, length)
+            # Behind the last text there is nothing.
+            for piece in self._pieces[2 * place + 1 : 2 * place + 2]:
+                marker.other(piece)
+        return "".join(marker.written)
 
 
 class _Marker:
@@ -102,6 +101,7 @@ class _Marker:
         self._open: list[Passage] = []
         self._ended: list[int] = []
         self._at = 0  # characters before, blanks not counted
+        self._next = self._coming[-1].start  # where the next passage begins or ends
         self._in_link = False
 
     def other(self, piece: str) -> None:
@@ -113,31 +113,22 @@ class _Marker:
             self._in_link = False
             self._refer()
 
-    def text(self, piece: str) -> None:
-        plain = unescape(piece)
-        length = len(compact(plain))
-        if not self._open and self._next() >= self._at + length:
+    def text(self, piece: str, plain: str, length: int) -> None:
+        """Write a text; `plain` is what it says, with `length` characters that are not blank."""
+        if not self._open and self._next >= self._at + length:
             self._at += length
             self.written.append(piece)
             return
         begin = 0
         while length:
             self._turn()
-            count = min(self._next() - self._at, length)
+            count = min(self._next - self._at, length)
             end = _behind(plain, begin, count)
             self._write(plain[begin:end])
             begin, length = end, length - count
             self._at += count
         self.written.append(escape(plain[begin:], quote=False))
         self._turn(only_ends=True)
-
-    def _next(self) -> int:
-        """Return where the next passage begins or ends."""
-        places = [each.end for each in self._open]
-        if self._coming:
-            places.append(self._coming[-1].start)
-        # Behind the last one nothing is left to do.
-        return min(places, default=self._at + (1 << 62))
 
     def _turn(self, *, only_ends: bool = False) -> None:
         """Begin and end passages that begin and end here."""
@@ -146,6 +137,8 @@ class _Marker:
         self._refer()
         while not only_ends and self._coming and self._coming[-1].start <= self._at:
             self._open.append(self._coming.pop())
+        begins = self._coming[-1].start if self._coming else _NOWHERE
+        self._next = min([begins, *(each.end for each in self._open)])
 
     def _refer(self) -> None:
         if self._ended and not self._in_link:
