@@ -21,8 +21,9 @@ class MailArchiveConfig(AppConfig):
         from .admin.account_panel import MailAccountsPanel
         from .archive import descendants, folder_trash, thread_summaries, tree
         from .collaboration import following
-        from .models import EmailFolderPage, Relation
+        from .models import EmailFolderPage, Relation, keeping
 
+        keeping.connect()
         tree.connect()
         descendants.connect()
         folder_trash.connect()

@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models import ProtectedError
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from wagtail.models import Locale, Page
+from wagtail.models import Locale, Page, PageLogEntry
 
 from tests import factories
 from tests.admin.conftest import browser_of, state_of, user_with
 from tests.site.models import WorkspacePage
 from wagtail_mailarchive.admin.page_actions import TranslateWithoutMail
+from wagtail_mailarchive.archive import folder_trash
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
 from wagtail_mailarchive.models.message import MessageChangeRefused
 
@@ -81,6 +86,78 @@ def test_api_deletes_nothing_and_names_the_folder(
     assert response.status_code == 403
     assert "Offers" in response.json()["detail"]
     assert state_of(message) == before
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def as_one(page: Page) -> Any:
+    return page.delete()
+
+
+def as_plain_page(page: Page) -> Any:
+    return Page.objects.get(pk=page.pk).delete()
+
+
+def as_queryset(page: Page) -> Any:
+    return type(page).objects.filter(pk=page.pk).delete()
+
+
+def as_branch(page: Page) -> Any:
+    branch = Page.objects.filter(path__startswith=page.path)
+    return branch.not_exact_type(EmailMessagePage).delete()
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("delete", [as_one, as_plain_page, as_queryset, as_branch])
+def test_code_deletes_nothing_and_is_told_the_folder(
+    delete: Callable[[Page], Any], level: int, message: EmailMessagePage
+) -> None:
+    """Refused before Wagtail logs deletions, and treebeard counts children down."""
+    page = above(message)[level].specific
+    before = [*state_of(message), PageLogEntry.objects.count()]
+    with pytest.raises(ProtectedError, match="Offers") as refused:
+        delete(page)
+    assert "trash" in str(refused.value)
+    # Views that nobody wrote for mail answer 403.
+    assert isinstance(refused.value, PermissionDenied)
+    assert [*state_of(message), PageLogEntry.objects.count()] == before
+
+
+def test_code_deletes_no_message(message: EmailMessagePage) -> None:
+    for page in (message, Page.objects.get(pk=message.pk)):
+        with pytest.raises(ProtectedError, match="not deleted"):
+            page.delete()
+    with pytest.raises(ProtectedError, match="not deleted"):
+        EmailMessagePage.objects.all().delete()
+    assert EmailMessagePage.objects.count() == 1
+
+
+def test_what_is_said_leads_to_the_trash_and_then_to_erasing(
+    boss: Client, workspace: WorkspacePage, message: EmailMessagePage
+) -> None:
+    def answer(page: Page) -> str:
+        return said(boss.post(reverse("wagtailadmin_pages:delete", args=[page.pk])))
+
+    assert "Move that folder to the trash first" in answer(workspace)
+    assert "Move it to the trash instead" in answer(message.folder)
+    folder_trash.put(message.folder, user_id=None, reason="")
+    assert "erase it there first" in answer(workspace)
+    assert "Erase it in its trash first" in answer(message.folder)
+
+
+def test_deleting_other_pages_asks_little_more(workspace: WorkspacePage) -> None:
+    """However much mail there is elsewhere."""
+
+    def queries() -> int:
+        page = factories.workspace("Empty")
+        with CaptureQueriesContext(connection) as captured:
+            page.delete()
+        return len(captured)
+
+    factories.archive(factories.folder(workspace), factories.raw())
+    few = queries()
+    for _ in range(3):
+        factories.archive(factories.folder(workspace), factories.raw(), factories.raw())
+    assert queries() <= few
 
 
 def test_a_stranger_is_not_told_the_folders_name(message: EmailMessagePage) -> None:

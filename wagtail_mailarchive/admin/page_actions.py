@@ -19,7 +19,8 @@ from wagtail.actions import (
 from wagtail.models import Page
 
 from ..archive.descendants import pass_mail_by
-from .refusals import may_explore, refusal_to_copy, refusal_to_delete
+from ..models.keeping import refusal_to_delete
+from .refusals import may_explore, refusal_to_copy
 
 
 def _refuse(action: BaseAction, reason: str) -> None:

@@ -13,7 +13,8 @@ from wagtail.models import Page
 
 from ..archive.descendants import pass_mail_by
 from ..models import EmailFolderPage
-from .refusals import refusal_to_copy, refusal_to_delete
+from ..models.keeping import refusal_to_delete
+from .refusals import refusal_to_copy
 
 
 def before_delete_page(request: HttpRequest, page: Page) -> HttpResponse | None:

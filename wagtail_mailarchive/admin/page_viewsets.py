@@ -12,9 +12,10 @@ from wagtail.admin.views.pages.delete import DeleteView
 from wagtail.admin.viewsets.pages import PageViewSet
 
 from ..models import EmailFolderPage, EmailMessagePage
+from ..models.keeping import refusal_to_delete
 from .message_inspection import MessageInspectionView
 from .message_listing import MessageIndexView
-from .refusals import may_explore, refusal_to_delete
+from .refusals import may_explore
 
 
 class FolderDeleteView(DeleteView):

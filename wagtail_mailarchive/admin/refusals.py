@@ -1,7 +1,7 @@
-"""Why a page that holds mail is not deleted or copied, in one sentence that names the folder.
+"""Why a page that holds mail is not copied, in one sentence that names the folder.
 
-Wagtail's own permission testers know nothing of mail below an ancestor, and the database's answer
-to deleting it (PROTECT) would reach the user as an error page.
+Wagtail's own permission testers know nothing of mail below an ancestor, and that no message is ever
+copied would reach the user as an error page.
 """
 
 from __future__ import annotations
@@ -22,18 +22,6 @@ def may_explore(user: Any, page: Page) -> bool:
     """Whether `user` holds any permission on `page`, and so sees its title in the explorer."""
     policy = policy_registry.get(page)
     return bool(policy.user_has_any_permission_for_instance(user, ANY_PERMISSION, page))
-
-
-def refusal_to_delete(page: Page) -> str:
-    """Return why `page` cannot be deleted; "" if no mail stands in the way."""
-    return _sentence(
-        page,
-        gettext(
-            "“%(page)s” holds mail or is connected to a mail account, so it is not deleted. "
-            "Move it to the trash instead."
-        ),
-        gettext("“%(page)s” holds the email folder “%(folder)s”, so it is not deleted."),
-    )
 
 
 def refusal_to_copy(page: Page, *, recursive: bool) -> str:

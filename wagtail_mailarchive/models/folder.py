@@ -128,11 +128,6 @@ class EmailFolderPage(RoutedPage, Page):
             self._apply_default_privacy()
         return result
 
-    @transaction.atomic
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        # treebeard lowers the parent's numchild before the database refuses (PROTECT).
-        return super().delete(*args, **kwargs)
-
     def get_default_privacy_setting(self, request: HttpRequest) -> dict[str, Any]:
         """Tell the creation form who will read the folder.
 

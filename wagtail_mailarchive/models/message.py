@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import Page
@@ -211,11 +211,6 @@ class EmailMessagePage(RoutedPage, Page):
         # Validation is for what people type; the stored fields were checked just now.
         kwargs["clean"] = False
         return super().save(*args, **kwargs)
-
-    @transaction.atomic
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        # treebeard lowers the parent's numchild before the database refuses (PROTECT).
-        return super().delete(*args, **kwargs)
 
     def save_revision(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise MessageChangeRefused
