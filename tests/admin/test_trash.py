@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
 from tests.admin.conftest import browser_of, manager_of, user_with
 from wagtail_mailarchive.archive import erasing, folder_trash, trash
+from wagtail_mailarchive.exceptions import ParserFailed
 from wagtail_mailarchive.fetching import trash_requests, upkeep_requests
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
+    LedgerEntry,
+    Original,
+    Thread,
     Tombstone,
     TrashedFolder,
     TrashEntry,
@@ -116,7 +123,8 @@ def test_managers_erase_with_a_reason_and_download_the_report(folder: EmailFolde
 
     assert list(EmailMessagePage.objects.all()) == [stays]
     assert "Asked for" in browser.get(at("erased", folder.pk)).content.decode()
-    report = b"".join(browser.get(at("erased_report", folder.pk)).streaming_content)
+    answer: Any = browser.get(at("erased_report", folder.pk))
+    report = b"".join(answer.streaming_content)
     [line] = map(json.loads, report.decode().splitlines())
     assert (line["reason"], line["user"]) == ("Asked for", manager.username)
     assert line["sha256"] == Tombstone.objects.get().sha256
@@ -201,10 +209,11 @@ def test_work_dying_at_any_batch_is_taken_up_by_the_next_worker(
     def die(run: UpkeepRun) -> None:
         raise SystemExit
 
-    for request in (
+    requests: list[Callable[[], UpkeepRun]] = [
         lambda: trash_requests.trash_all(folder, user=None, reason="Tidying"),
         lambda: trash_requests.erase(folder, user=None, reason="Asked for"),
-    ):
+    ]
+    for request in requests:
         run, deaths = request(), 0
         while True:
             try:
@@ -217,3 +226,86 @@ def test_work_dying_at_any_batch_is_taken_up_by_the_next_worker(
         assert (deaths, run.status, run.done) == (3, "done", 5)
     assert not EmailMessagePage.objects.exists()
     assert Tombstone.objects.count() == 5
+
+
+def test_a_folder_in_the_trash_is_erased_whole_and_can_then_be_deleted(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the worker, who may die at any batch; its sentences lead there step by step."""
+    monkeypatch.setattr(erasing, "TOGETHER", 2)
+    raw = factories.raw("Twice")
+    factories.archive(folder, raw, *(factories.raw() for _ in range(4)))
+    factories.archive(factories.folder(), raw)
+    quarantined = factories.raw("Unread")
+    factories.archive(folder, quarantined, parsed=[ParserFailed()])
+    in_trash = EmailMessagePage.objects.filter(folder=folder)[0]
+    trash.put(folder.pk, [in_trash.pk], user_id=None, reason="")
+    manager = manager_of(folder)
+    browser = browser_of(manager)
+    data = {"folder": "1", "reason": "Project is over", "sure": "1"}
+    # Only from the trash.
+    browser.post(at("trash_erase", folder.pk), data)
+    assert not UpkeepRun.objects.exists()
+    folder_trash.put(folder, user_id=None, reason="")
+    shown = browser.get(at("trash", folder.pk)).content.decode()
+    assert "It holds 5 messages." in shown
+    assert "4 of them no longer exist on any server" in shown
+    browser.post(at("trash_erase", folder.pk), data)
+
+    run, deaths = UpkeepRun.objects.get(), 0
+
+    def die(run: UpkeepRun) -> None:
+        raise SystemExit
+
+    while True:
+        try:
+            assert work_on(run.pk, after_batch=die) is Verdict.FINISHED
+        except SystemExit:
+            deaths += 1
+            continue
+        break
+    run.refresh_from_db()
+    # Three portions of messages, three of the ledger.
+    assert (run.status, run.done, run.total, deaths) == ("done", 5, 5, 6)
+    assert not EmailMessagePage.objects.filter(folder=folder).exists()
+    assert not LedgerEntry.objects.filter(mailbox__folder=folder).exists()
+    assert not Thread.objects.filter(folder=folder).exists()
+    # What another folder holds stays, and here a line for each, quarantine included.
+    assert Original.objects.count() == 1
+    stones = Tombstone.objects.filter(folder=folder)
+    assert set(stones.values_list("reason", "user")) == {("Project is over", manager.pk)}
+    assert stones.count() == 6
+    assert stones.filter(bytes_kept=True).count() == 1
+    assert not TrashedFolder.objects.get().to_erase
+    assert factories.archive(folder, raw, quarantined) == []
+    LedgerEntry.objects.filter(mailbox__folder=folder).delete()
+
+    assert "Delete the empty folder" in browser.get(at("trash", folder.pk)).content.decode()
+    with CaptureQueriesContext(connection) as queries:
+        browser.post(reverse("wagtailadmin_pages:delete", args=[folder.pk]))
+    assert not EmailFolderPage.objects.filter(pk=folder.pk).exists()
+    # Its long lists are not deleted row by row.
+    assert sum("tombstone" in query["sql"] for query in queries) <= 3
+
+
+def test_erasing_a_folder_stops_where_it_is_stopped_or_restored(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "TOGETHER", 2)
+    factories.archive(folder, *(factories.raw() for _ in range(7)))
+    folder_trash.put(folder, user_id=None, reason="")
+    stopped = trash_requests.erase_folder(folder, user=None, reason="Asked for")
+    assert stopped is not None
+    work_on(stopped.pk, after_batch=upkeep_requests.stop)
+    stopped.refresh_from_db()
+    assert (stopped.status, stopped.done) == ("stopped", 2)
+    run = trash_requests.erase_folder(folder, user=None, reason="Asked for")
+    assert run is not None
+    work_on(run.pk, after_batch=lambda run: folder_trash.restore(folder))
+    run.refresh_from_db()
+    assert (run.status, run.done) == ("done", 2)
+    # What is left is readable again.
+    [message, *_] = EmailMessagePage.objects.filter(folder=folder, live=True)
+    assert EmailMessagePage.objects.filter(folder=folder, live=True).count() == 3
+    assert Client().get(message.url).status_code == 200
+    assert trash_requests.erase_folder(folder, user=None, reason="No") is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, QuerySet
 from django.db.models import Exists as Found
@@ -96,16 +96,19 @@ class TrashView(FolderView):
         region = UpkeepRegion(runs, _progress_address(folder, runs)) if runs else None
         found = _listed(folder, self.before())
         entries = found[:PER_PAGE]
+        trashed = TrashedFolder.objects.filter(folder=folder).select_related("user").first()
         context.update(
             folder=folder,
             entries=entries,
             older=f"?before={entries[-1].pk}" if len(found) > PER_PAGE else "",
             is_first=self.before() is None,
-            trashed=TrashedFolder.objects.filter(folder=folder).select_related("user").first(),
+            trashed=trashed,
+            # Of a folder that holds none it is known without asking.
+            only_here=trash.only_here(folder) if trashed and folder.numchild else 0,
+            may_delete=bool(trashed) and folder.permissions_for_user(user).can_delete(),
             may_erase=folder.permissions_for_user(user).can_erase(),
             is_erasing=any(run.kind == UpkeepKind.ERASE for run in runs),
             days=archive_settings().TRASH_DAYS,
-            longest_reason=LONGEST_REASON,
             region=region,
             media=(region or UpkeepRegion([], "")).media + Media(),
         )
@@ -162,35 +165,48 @@ def restore(request: HttpRequest, folder_id: int) -> HttpResponseBase:
 
 @require_POST
 def erase(request: HttpRequest, folder_id: int) -> HttpResponseBase:
-    """Have the worker erase what is chosen, or all of it; nobody can undo it."""
+    """Have the worker erase what is chosen, all of the trash, or the folder; nobody can undo it."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not folder.permissions_for_user(request.user).can_erase():
         return refused(request)
-    is_all = request.POST.get("all") == "1"
+    is_all, is_whole = request.POST.get("all") == "1", request.POST.get("folder") == "1"
     chosen = _chosen(request)
     reason = request.POST.get("reason", "").replace("\0", "").strip()[:LONGEST_REASON]
-    if not (chosen or is_all):
+    if not (chosen or is_all or is_whole):
         messages.error(request, _("Choose messages first."))
     elif not reason:
-        messages.error(request, _("Say why these messages are erased. It is kept in the report."))
+        messages.error(request, _("Say why this mail is erased. It is kept in the report."))
     elif request.POST.get("sure") != "1":
-        messages.error(request, _("Confirm that the messages are to be erased for good."))
+        messages.error(request, _("Confirm that the mail is to be erased for good."))
     else:
-        _request_erasing(request, folder, reason, None if is_all else chosen)
+        how: _How = {
+            "user": _user(request),
+            "reason": reason,
+            "keep_comments": request.POST.get("keep_comments") == "1",
+        }
+        _request_erasing(request, folder, how, None if is_all else chosen, is_whole=is_whole)
     return redirect(address_of(folder))
 
 
+class _How(TypedDict):
+    user: Any
+    reason: str
+    keep_comments: bool
+
+
 def _request_erasing(
-    request: HttpRequest, folder: EmailFolderPage, reason: str, chosen: list[int] | None
+    request: HttpRequest,
+    folder: EmailFolderPage,
+    how: _How,
+    chosen: list[int] | None,
+    *,
+    is_whole: bool,
 ) -> None:
     try:
-        trash_requests.erase(
-            folder,
-            user=_user(request),
-            reason=reason,
-            message_ids=chosen,
-            keep_comments=request.POST.get("keep_comments") == "1",
-        )
+        if is_whole:
+            trash_requests.erase_folder(folder, **how)
+        else:
+            trash_requests.erase(folder, message_ids=chosen, **how)
     except MailArchiveError as error:
         messages.error(request, _(error.template) % error.params)
     else:

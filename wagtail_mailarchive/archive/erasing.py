@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.files.storage import InvalidStorageError, storages
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Model, OuterRef, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from wagtail.models import Page
@@ -28,8 +28,11 @@ from ..models import (
     DkimSignature,
     EmailMessagePage,
     Envelope,
+    FacetCount,
     LedgerEntry,
+    Mailbox,
     MessageText,
+    MonthCount,
     Original,
     OriginalChunk,
     Outcome,
@@ -45,6 +48,9 @@ from .transactions import commit
 # Messages in one transaction. What refers to messages is asked for once in each, so that larger
 # ones cost less; SQLite takes 32,766 keys in a statement.
 TOGETHER = 2000
+
+# Numbers of a folder that are 0 once its mail is erased.
+_COUNTED: tuple[type[Model], ...] = (FacetCount, MonthCount)
 
 _TOMBSTONE = ("sha256", "folder_id", "reason", "user_id", "erased_at", "bytes_kept", "comments")
 
@@ -73,6 +79,22 @@ def erase(
     """
     grave = _Grave(folder_id, user_id, reason, keep_comments)
     return commit(lambda: _erase(grave, message_ids, fence))
+
+
+def erase_records(
+    folder_id: int, *, user_id: int | None, reason: str, fence: Callable[[], None] = lambda: None
+) -> int:
+    """Erase what is known of mail in a folder without messages, in one transaction.
+
+    Up to `TOGETHER` entries of its ledger go, with originals in quarantine, which leave tombstones
+    as well; with the last of them go mailboxes and what was counted. Returns how many entries; 0
+    if nothing is left.
+
+    Raises:
+        StorageError, DatabaseError: as in `erase`.
+    """
+    grave = _Grave(folder_id, user_id, reason, keeps_comments=False)
+    return commit(lambda: _erase_records(grave, fence))
 
 
 def held_back(folder_id: int, hashes: Collection[str]) -> set[str]:
@@ -123,6 +145,24 @@ def _erase(grave: _Grave, message_ids: Sequence[int], fence: Callable[[], None])
     here = Page.objects.filter(pk=folder_id)
     here.update(numchild=Greatest(F("numchild") - len(keys), 0))
     _bury(grave, original_ids, comments)
+    return len(found)
+
+
+def _erase_records(grave: _Grave, fence: Callable[[], None]) -> int:
+    fence()
+    folder_id = grave.folder_id
+    pages.lock_folder(folder_id)
+    of_folder = LedgerEntry.objects.filter(mailbox__folder=folder_id, message=None)
+    found = list(of_folder.order_by("pk").values_list("pk", "original_id")[:TOGETHER])
+    keys = [pk for pk, _ in found]
+    delete_rows(Envelope._base_manager.filter(entry__in=keys))
+    delete_rows(LedgerEntry._base_manager.filter(pk__in=keys))
+    _bury(grave, sorted({original_id for _, original_id in found if original_id is not None}), {})
+    if len(found) < TOGETHER and not EmailMessagePage.objects.filter(folder=folder_id).exists():
+        for model in _COUNTED:
+            delete_rows(model._base_manager.filter(folder=folder_id))
+        # Those of connected accounts stay: they say what is archived.
+        Mailbox.objects.filter(folder=folder_id, account=None, entries=None).delete()
     return len(found)
 
 

@@ -29,7 +29,10 @@ def put(folder: EmailFolderPage, *, user_id: int | None, reason: str) -> None:
 
 @transaction.atomic
 def restore(folder: EmailFolderPage) -> None:
-    """Take `folder` out of the trash, as it was; nothing happens to one that is not there."""
+    """Take `folder` out of the trash, as it was; nothing happens to one that is not there.
+
+    Where it is being erased, what is left of it comes back.
+    """
     Page.objects.select_for_update().get(pk=folder.pk)
     entry = TrashedFolder.objects.filter(folder=folder).first()
     if entry is not None:

@@ -86,6 +86,25 @@ def erase(
         return _request(UpkeepKind.ERASE, folder, user, reason, None, is_complete=not keep_comments)
 
 
+def erase_folder(
+    folder: EmailFolderPage, *, user: User | None, reason: str, keep_comments: bool = False
+) -> UpkeepRun | None:
+    """Have the worker erase all mail of a folder that is in the trash, and what is known of it.
+
+    The empty page stays until somebody deletes it, and so does the report. None if the folder is
+    not in the trash any more.
+
+    Raises:
+        ErasingUnderWay: as in `erase`.
+    """
+    if is_erasing(folder):
+        raise ErasingUnderWay(folder=str(folder.get_admin_display_title()))
+    with transaction.atomic():
+        if not TrashedFolder.objects.filter(folder=folder).update(to_erase=True):
+            return None
+        return _request(UpkeepKind.ERASE, folder, user, reason, None, is_complete=not keep_comments)
+
+
 def is_erasing(folder: EmailFolderPage) -> bool:
     """Whether the worker erases, or is about to, what managers marked in the folder's trash."""
     runs = UpkeepRun.objects.filter(kind=UpkeepKind.ERASE, folder=folder)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ..archive import erasing, trash
-from ..models import EmailMessagePage, TrashEntry, UpkeepKind, UpkeepRun
+from ..models import EmailMessagePage, TrashedFolder, TrashEntry, UpkeepKind, UpkeepRun
 
 if TYPE_CHECKING:
     from .upkeep import Held
@@ -19,6 +19,8 @@ def total(run: UpkeepRun) -> int:
     """Return how many messages `run` is about."""
     if run.kind == UpkeepKind.TRASH:
         return _to_trash(run).count()
+    if _is_whole(run):
+        return int(EmailMessagePage.objects.filter(folder=run.folder_id).count())
     return _entries(run).count()
 
 
@@ -49,11 +51,38 @@ def restore_all(held: Held) -> None:
 
 
 def erase(held: Held) -> None:
-    """Erase what is marked in the trash, or is due by time; whatever is erased is out of it."""
+    """Erase what is marked in the trash, or is due by time; whatever is erased is out of it.
+
+    Of a folder that is to be erased as a whole, all mail and what is known of it.
+    """
     run = held.run
-    while True:
-        entries = _entries(run).order_by("pk")
-        keys = list(entries.values_list("message_id", flat=True)[: erasing.TOGETHER])
+    if not _is_whole(run):
+        _erase_messages(held, lambda: _keys(_entries(run)))
+        return
+
+    def next_keys() -> list[int]:
+        if not _is_whole(run):
+            # Stopped, or taken out of the trash meanwhile.
+            held.committed()
+            return []
+        held_here = EmailMessagePage.objects.filter(folder=run.folder_id).order_by("original")
+        keys = list(held_here.values_list("pk", flat=True)[: erasing.TOGETHER])
+        trash.put(
+            _folder(run), keys, user_id=run.requested_by_id, reason=run.reason, fence=held.renew
+        )
+        return keys
+
+    _erase_messages(held, next_keys)
+    while _is_whole(run) and erasing.erase_records(
+        _folder(run), user_id=run.requested_by_id, reason=run.reason, fence=held.renew
+    ):
+        _advance(held, run.position + 1, 0)
+    TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
+
+
+def _erase_messages(held: Held, next_keys: Callable[[], list[int]]) -> None:
+    run = held.run
+    while keys := next_keys():
         done = erasing.erase(
             _folder(run),
             keys,
@@ -80,6 +109,17 @@ def _folder(run: UpkeepRun) -> int:
     # A run over all folders is none of these kinds.
     assert run.folder_id is not None  # noqa: S101
     return run.folder_id
+
+
+def _is_whole(run: UpkeepRun) -> bool:
+    """Whether a manager wants the whole folder erased, which is in the trash."""
+    if run.kind != UpkeepKind.ERASE:
+        return False
+    return TrashedFolder.objects.filter(folder=run.folder_id, to_erase=True).exists()
+
+
+def _keys(entries: QuerySet[TrashEntry]) -> list[int]:
+    return list(entries.order_by("pk").values_list("message_id", flat=True)[: erasing.TOGETHER])
 
 
 def _to_trash(run: UpkeepRun) -> QuerySet[EmailMessagePage]:

@@ -19,6 +19,7 @@ from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     Original,
+    TrashedFolder,
     TrashEntry,
     UpkeepKind,
     UpkeepRun,
@@ -119,6 +120,7 @@ def stop(run: UpkeepRun) -> None:
     if run.kind == UpkeepKind.ERASE:
         # What is not erased by now stays in the trash.
         TrashEntry.objects.filter(folder=run.folder_id, to_erase=True).update(to_erase=False)
+        TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
 
 
 def dispatch() -> None:
