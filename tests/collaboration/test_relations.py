@@ -27,6 +27,7 @@ from wagtail.models import (
 
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
+from wagtail_mailarchive.archive import trash
 from wagtail_mailarchive.collaboration.related_mail_panel import RelatedMailPanel
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, Relation
 from wagtail_mailarchive.models.relation import MOST, Target
@@ -336,6 +337,33 @@ def test_the_chooser_finds_only_what_the_user_may_read() -> None:
     assert answer["result"]["title"] == "zebra in the open"
     assert browser.get(reverse(chosen, args=[secret.pk])).status_code == 404
     assert browser.get(reverse(chosen, args=["9" * 40])).status_code == 404
+
+
+def test_wagtails_page_chooser_names_no_mail_that_the_editor_may_not_read() -> None:
+    open_folder, closed = factories.folder(), factories.folder(privacy="groups", title="Closed")
+    [shown, hidden, gone] = factories.archive(
+        open_folder, *(factories.raw(f"{word} mail") for word in ("Open", "Hidden", "Gone"))
+    )
+    factories.archive(closed, factories.raw("Secret mail"))
+    PageViewRestriction.objects.create(page=hidden.page_ptr, restriction_type="groups")
+    trash.put(open_folder.pk, [gone.pk], user_id=None, reason="")
+    browser = browser_of(user_with(factories.home(), "change"))
+
+    def listed(page: Page, **query: str) -> str:
+        address = reverse("wagtailadmin_choose_page_child", args=[page.pk])
+        response = browser.get(address, query)
+        assert response.status_code == 200
+        return response.content.decode()
+
+    text = listed(open_folder)
+    assert shown.title in text
+    assert "Hidden mail" not in text
+    assert "Gone mail" not in text
+    assert "Secret mail" not in listed(closed)
+    # The folders themselves are pages like others, and searches go on.
+    assert "Closed" in listed(closed.get_parent())
+    found = browser.get(reverse("wagtailadmin_choose_page_search"), {"q": "Closed"})
+    assert "Closed" in found.content.decode()
 
 
 # -- what is gone -------------------------------------------------------------------------------

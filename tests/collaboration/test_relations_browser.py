@@ -26,7 +26,7 @@ def test_an_editor_relates_a_message_to_a_page_and_to_a_message(
     editor = user_with(factories.home(), "change")
     about = factories.workspace("Spring meeting")
     folder = factories.folder(title="Sales")
-    plan, question = factories.archive(
+    [plan, _question] = factories.archive(
         folder, factories.raw("Plan for spring"), factories.raw("Where do we meet?")
     )
     tab = tab_of(editor, viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -24,14 +24,16 @@ from wagtail.models import Page
 
 from ..models import EmailMessagePage, Relation
 from . import message_chooser
+from .page_chooser import without_closed_mail
 from .relation_form import RelationForm
 from .relations import may_relate, related_messages, relations_of
 
 
 def plug_in() -> None:
-    """Tell Wagtail of these views, of the button that leads to them, and of the chooser."""
+    """Tell Wagtail of these views, of the button that leads to them, and of the choosers."""
     hooks.register("register_admin_urls", _urls)
     hooks.register("register_admin_viewset", message_chooser.viewset)
+    hooks.register("construct_page_chooser_queryset", without_closed_mail)
     hooks.register("register_page_header_buttons", message_button)
     register_admin_url_finder(Relation, RelationURLFinder)
 
