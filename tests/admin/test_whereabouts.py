@@ -6,7 +6,7 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,6 +17,8 @@ from wagtail.models import PageViewRestriction
 from tests import factories
 from tests.admin.conftest import browser_of, manager_of, user_with
 from tests.admin.ledger_rows import entry, enveloped, get, mailbox_of, text
+from wagtail_mailarchive.archive import erasing, folder_trash, trash, whereabouts
+from wagtail_mailarchive.fetching import trash_requests
 from wagtail_mailarchive.models import (
     EmailMessagePage,
     LedgerEntry,
@@ -318,3 +320,62 @@ def test_is_reached_from_the_menu_and_the_folder(account: MailAccount, manager: 
     assert f'href="{reverse(WHERE)}?folder={account.folder_id}"' in html
     home = manager.get(reverse("wagtailadmin_home")).content.decode()
     assert reverse(WHERE) in home
+
+
+def trasher_of(account: MailAccount) -> User:
+    user = user_with(account.folder, "publish")
+    user.groups.get().permissions.add(Permission.objects.get(codename="trash_mail"))
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.mark.parametrize(
+    "question", ["offer-7@example.org", "offer bob", "From: Ada Lovelace", "2026-03-05"]
+)
+def test_tells_those_who_may_open_it_that_it_is_in_the_trash(
+    account: MailAccount, manager: Client, offer: EmailMessagePage, question: str
+) -> None:
+    reader, trasher = reader_of(account), trasher_of(account)
+    assert "An offer for Bob" in asked(reader, question)
+    trash.put(account.folder_id, [offer.pk], user_id=trasher.pk, reason="Not ours")
+    assert NOTHING in asked(reader, question)
+    for client in (manager, browser_of(trasher)):
+        html = asked(client, question)
+        assert "In the trash of “Offers” since" in html
+        assert f"moved there by {trasher.username}. Not ours" in html
+        address = reverse("mailarchive_trash", args=[account.folder_id])
+        assert f'href="{address}"' in html
+        # Where it came from is for those who manage the account.
+        assert ("from INBOX of Sales inbox." in html) is (client is manager)
+    assert NOTHING in asked(browser_of(manager_of(factories.workspace())), question)
+    trash_requests.erase(account.folder, user=None, reason="Asked for")
+    assert "and being erased" in asked(manager, question)
+
+
+def test_only_the_latest_of_a_large_trash_are_looked_through_but_message_ids_are_found(
+    account: MailAccount,
+    manager: Client,
+    offer: EmailMessagePage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whereabouts, "_LOOKED_THROUGH", 2)
+    later = factories.archive(account.folder, *(factories.raw(f"Later {n}") for n in range(2)))
+    trash.put(account.folder_id, [offer.pk], user_id=None, reason="")
+    trash.put(account.folder_id, [each.pk for each in later], user_id=None, reason="")
+    assert NOTHING in asked(manager, "offer bob")
+    assert "An offer for Bob" in asked(manager, "offer-7@example.org")
+    assert "Later 0" in asked(manager, "later")
+
+
+def test_tells_managers_what_was_erased_by_its_hash_and_of_folders_in_the_trash(
+    account: MailAccount, manager: Client, offer: EmailMessagePage
+) -> None:
+    sha256 = offer.original.sha256
+    folder_trash.put(account.folder, user_id=None, reason="")
+    assert "The folder “Offers” is in the trash since" in asked(manager, "offer bob")
+    assert NOTHING in asked(manager, sha256)
+    trash.put(account.folder_id, [offer.pk], user_id=None, reason="")
+    erasing.erase(account.folder_id, [offer.pk], user_id=None, reason="Asked for")
+    html = asked(manager, sha256.upper())
+    assert "Erased from “Offers” on" in html
+    assert "it does not come back there. Asked for" in html
+    assert NOTHING in asked(browser_of(trasher_of(account)), sha256)

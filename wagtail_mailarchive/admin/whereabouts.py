@@ -8,61 +8,38 @@ folder; nobody else learns that it is there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.forms import Media
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
 from ..archive.whereabouts import MOST, Question, find_envelopes, find_messages, not_read
-from ..fetching import states
-from ..fetching.schedule import latest_run_id, next_fetch_at
 from ..fetching.tally import THERE
 from ..models import (
     EmailFolderPage,
     EmailMessagePage,
-    FetchRun,
     LedgerEntry,
-    MailAccount,
     Mailbox,
     Outcome,
     Presence,
 )
 from ..models.permissions import folders_managed_by
 from ..models.privacy import readable_folders, refused_restrictions
-from ..models.run import sentence
-from ..models.site_settings import effective_settings, is_on
-from .ledger_rows import day, envelope_of, ledger_address, on_the_server
+from . import trash_answers
+from . import whereabouts_answers as answers
+from .ledger_rows import ledger_address
 from .message_listing import may_inspect
 from .policies import asked_number
+from .trash import address_of
 
 # A message that hundreds of mailboxes hold: these tell enough.
 _MOST_ENTRIES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One message, and what became of it.
-
-    Attributes:
-        address: where to read it, or the list that shows it; "" for neither.
-        told: sentences.
-    """
-
-    subject: str
-    sender: str
-    at: datetime | None
-    address: str
-    told: list[str]
 
 
 class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
@@ -92,12 +69,13 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         if asked:
             question = Question.read(asked)
             messages, others = self._messages(question), self._others(question)
+            away = self._put_away(question)
             # What has no page first: who looks for lost mail looks for that.
-            found = [*others[:MOST], *messages[:MOST]]
+            found = [*others[:MOST], *away[:MOST], *messages[:MOST]]
             context.update(
                 question=question,
                 found=found,
-                is_cut=max(len(messages), len(others)) > MOST,
+                is_cut=max(len(messages), len(others), len(away)) > MOST,
                 not_read=[] if found else self._not_read(),
                 manages=bool(self._managed),
             )
@@ -109,7 +87,7 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
     def folder(self) -> EmailFolderPage | None:
         """The one to look in; None for all."""
         number = asked_number(self.request.GET.get("folder", ""))
-        if number not in self._readable | self._managed_everywhere:
+        if number not in self._readable | self._managed_everywhere | self._opened_everywhere:
             return None
         folder: EmailFolderPage | None = EmailFolderPage.objects.filter(pk=number).first()
         return folder
@@ -123,6 +101,12 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         return set(folders_managed_by(self.request.user).values_list("pk", flat=True))
 
     @cached_property
+    def _opened_everywhere(self) -> set[int]:
+        """The folders whose trash may be looked into."""
+        opened = trash_answers.folders_opened_by(self.request.user)
+        return set(opened.values_list("pk", flat=True))
+
+    @cached_property
     def _managed(self) -> set[int]:
         return self._only(self._managed_everywhere)
 
@@ -133,24 +117,54 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         hidden = refused_restrictions(self.request).values("page_id")
         as_page = Q(folder__in=self._readable, live=True) & ~Q(pk__in=hidden)
         managed = Q(folder__in=self._managed_everywhere)
-        found: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(as_page | managed)
+        # What is in the trash is in none of the indexes that serve these questions.
+        found: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(
+            as_page | managed, trashed=False
+        )
         return found
 
     # -- what is found ------------------------------------------------------------------------
 
-    def _messages(self, question: Question) -> list[Found]:
+    def _messages(self, question: Question) -> list[answers.Found]:
         within = self._only(self._readable | self._managed_everywhere)
         messages = find_messages(question, self._visible(), within)
-        entries = self._entries_of(messages)
+        hidden = trash_answers.folders_in_trash(messages)
+        answered = [
+            (message, self._address(message), hidden.get(message.folder_id, ""))
+            for message in messages
+        ]
+        return self._told(answered)
+
+    def _put_away(self, question: Question) -> list[answers.Found]:
+        """Return what is in the trash, or was erased."""
+        trashed = trash_answers.in_trash(question, self._only(self._opened_everywhere))
+        erased = trash_answers.erased(question, self._managed)
         return [
-            Found(
+            *self._told([(each, address_of(each.folder), line) for each, line in trashed]),
+            *(
+                answers.Found(
+                    stone.sha256,
+                    "",
+                    None,
+                    reverse("mailarchive_erased", args=[stone.folder_id]),
+                    [line],
+                )
+                for stone, line in erased
+            ),
+        ]
+
+    def _told(self, answered: Sequence[tuple[EmailMessagePage, str, str]]) -> list[answers.Found]:
+        """Return the answer for each (message, address, what to tell first)."""
+        entries = self._entries_of([message for message, *_ in answered])
+        return [
+            answers.Found(
                 message.display_subject,
                 message.display_sender,
                 message.sorted_at,
-                self._address(message),
-                _archived(message, entries[message.pk]),
+                address,
+                [*filter(None, [line]), *answers.archived(message, entries[message.pk])],
             )
-            for message in messages
+            for message, address, line in answered
         ]
 
     def _entries_of(self, messages: Sequence[EmailMessagePage]) -> dict[int, list[LedgerEntry]]:
@@ -171,14 +185,14 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
     def _managed_entries(self) -> QuerySet[LedgerEntry]:
         return LedgerEntry.objects.filter(mailbox__folder__in=self._managed)
 
-    def _others(self, question: Question) -> list[Found]:
+    def _others(self, question: Question) -> list[answers.Found]:
         if not self._managed:
             return []
         found = find_envelopes(question, self._managed_entries().select_related("mailbox__account"))
-        times = _next_fetches(
+        times = answers.next_fetches(
             {each.mailbox.account_id or 0 for each in found if each.outcome == Outcome.WAITING}
         )
-        return [_without_page(entry, times) for entry in found]
+        return [answers.without_page(entry, times) for entry in found]
 
     def _not_read(self) -> list[tuple[str, str]]:
         """Return (sentence, address of the list) of what has no subject to be found by."""
@@ -192,105 +206,8 @@ class WhereaboutsView(WagtailAdminTemplateMixin, TemplateView):
         folder = self.folder.pk if self.folder else ""
         return [
             (
-                _told_unread(Outcome(outcome), number),
+                answers.told_unread(Outcome(outcome), number),
                 ledger_address(folder=folder, outcome=outcome, presence=Presence.PRESENT),
             )
             for outcome, number in sorted(numbers.items(), reverse=True)
         ]
-
-
-def _told_unread(outcome: Outcome, number: int) -> str:
-    if outcome == Outcome.WAITING:
-        told = ngettext(
-            "%(number)d message in these mailboxes waits to be fetched: it could be this one.",
-            "%(number)d messages in these mailboxes wait to be fetched: it could be one of them.",
-            number,
-        )
-    else:
-        told = ngettext(
-            "%(number)d message in these mailboxes was left out: it could be this one.",
-            "%(number)d messages in these mailboxes were left out: it could be one of them.",
-            number,
-        )
-    return told % {"number": number}
-
-
-def _archived(message: EmailMessagePage, entries: Sequence[LedgerEntry]) -> list[str]:
-    """Return what to tell of a page and, to managers, of each mailbox that held it."""
-    told = []
-    for entry in entries:
-        words = {
-            "date": day(entry.decided_at),
-            "folder": message.folder.title,
-            "from": _origin(entry),
-        }
-        if entry.outcome == Outcome.DUPLICATE:
-            line = _("Found again on %(date)s in %(from)s; it is kept once.") % words
-        else:
-            line = _("Archived on %(date)s in “%(folder)s” from %(from)s.") % words
-        told.append(f"{line} {on_the_server(entry)}".strip())
-    if not told:
-        words = {"date": day(message.first_published_at), "folder": message.folder.title}
-        told.append(_("Archived on %(date)s in “%(folder)s”.") % words)
-    return told
-
-
-def _without_page(entry: LedgerEntry, next_fetches: dict[int, datetime]) -> Found:
-    envelope = envelope_of(entry)
-    words = {
-        "date": day(entry.decided_at),
-        "from": _origin(entry),
-        "reason": sentence(entry.reason_code, entry.reason_params),
-        "size": filesizeformat(entry.size or 0),
-    }
-    address = ledger_address(mailbox=entry.mailbox_id, outcome=entry.outcome)
-    if entry.outcome == Outcome.QUARANTINED:
-        line = _("In quarantine since %(date)s, from %(from)s. %(reason)s") % words
-        address = f"{reverse('mailarchive_quarantine')}?mailbox={entry.mailbox_id}"
-    elif entry.outcome == Outcome.TOO_LARGE:
-        line = _("Too large (%(size)s), so it is not archived; it was in %(from)s.") % words
-    elif entry.outcome == Outcome.EXCLUDED:
-        line = _("Left out, in %(from)s: %(reason)s") % words
-    elif entry.outcome == Outcome.ERASED:
-        line = _("Erased here on %(date)s; it came from %(from)s.") % words
-    else:
-        at = next_fetches.get(entry.mailbox.account_id or 0)
-        line = (
-            _("Waiting in %(from)s for the next fetch at %(time)s.")
-            % {**words, "time": states.clock(at)}
-            if at
-            else _("Waiting in %(from)s; no fetch is planned, or one is under way.") % words
-        )
-        line = f"{line} {words['reason']}"
-    return Found(
-        (envelope.subject if envelope else "") or _("(no subject)"),
-        envelope.sender if envelope else "",
-        (envelope.sent_at if envelope else None) or entry.received_at,
-        address,
-        [f"{line} {on_the_server(entry)}".strip()],
-    )
-
-
-def _origin(entry: LedgerEntry) -> str:
-    """Return "INBOX of Sales"."""
-    account = entry.mailbox.account
-    words = {"mailbox": entry.mailbox.name, "account": account.name if account else ""}
-    if account is None:
-        return _("%(mailbox)s of a mail account that was removed") % words
-    return _("%(mailbox)s of %(account)s") % words
-
-
-def _next_fetches(account_ids: Collection[int]) -> dict[int, datetime]:
-    """Return account id -> time of its next fetch, of those that have one."""
-    if not account_ids or not is_on():
-        return {}
-    accounts = list(
-        MailAccount.objects.filter(pk__in=account_ids)
-        .defer("sealed_secret")
-        .select_related("health")
-        .annotate(latest=latest_run_id())
-    )
-    runs = FetchRun.objects.in_bulk([each.latest for each in accounts if each.latest])
-    site = effective_settings()
-    times = {each.pk: next_fetch_at(each, runs.get(each.latest), site) for each in accounts}
-    return {key: moment for key, moment in times.items() if moment is not None}

@@ -18,7 +18,14 @@ from django.utils import timezone
 
 from ..mime.dates import is_date, read_date
 from ..mime.message import storable
-from ..models import EmailMessagePage, LedgerEntry, MessageText, Outcome
+from ..models import (
+    EmailMessagePage,
+    LedgerEntry,
+    MessageText,
+    Outcome,
+    Tombstone,
+    TrashEntry,
+)
 from ..models.reference import message_id_digest
 from .search import find_heads
 
@@ -27,6 +34,11 @@ MOST = 50
 # Of the index: asked for at first, and looked at at once.
 _FIRST = MOST + 1
 _KEYS_AT_ONCE = 200
+# Of the trash, without an index.
+_LOOKED_THROUGH = 5_000
+_OF_ENVELOPE = ("envelope__subject", "envelope__sender")
+_OF_MESSAGE = ("message__subject", "message__sender_name", "message__sender_address")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _LONGEST = 2_000  # characters of a question
 _MOST_WORDS = 20
 _HEADER = re.compile(r"\s*(message-id|subject|from|date|sender)\s*:\s*", re.IGNORECASE)
@@ -134,6 +146,37 @@ def _with_words(
     return found
 
 
+def find_in_trash(question: Question, folder_ids: Collection[int]) -> list[TrashEntry]:
+    """Return the latest entries of these folders' trash that `question` may mean: `MOST`, and one.
+
+    By Message-ID all are found. No index knows what else is said in the trash, so of the rest only
+    the latest `_LOOKED_THROUGH` are looked through.
+    """
+    if not folder_ids:
+        return []
+    entries = TrashEntry.objects.filter(folder__in=folder_ids).order_by("-pk")
+    asked = Q(pk__in=[])
+    for words in _words(question.words, *_OF_MESSAGE):
+        asked |= words
+    if question.day is not None:
+        asked |= Q(message__sorted_at__range=_bounds(question.day))
+    oldest = entries.values_list("pk", flat=True)[_LOOKED_THROUGH : _LOOKED_THROUGH + 1].first()
+    if oldest is not None:
+        asked &= Q(pk__gt=oldest)
+    asked |= _named(question.message_ids, "message__")
+    found = entries.filter(asked).select_related("message__folder", "user").defer("text")
+    return list(found[: MOST + 1])
+
+
+def find_tombstones(question: Question, folder_ids: Collection[int]) -> list[Tombstone]:
+    """Return the tombstones in these folders of an original that `question` names by SHA-256."""
+    name = question.words.strip().lower()
+    if not folder_ids or not _SHA256.fullmatch(name):
+        return []
+    stones = Tombstone.objects.filter(sha256=name, folder__in=folder_ids)
+    return list(stones.select_related("folder", "user").order_by("-pk")[: MOST + 1])
+
+
 def find_envelopes(question: Question, entries: QuerySet[LedgerEntry]) -> list[LedgerEntry]:
     """Return the latest entries without a page that `question` may mean: `MOST`, and one more.
 
@@ -141,7 +184,7 @@ def find_envelopes(question: Question, entries: QuerySet[LedgerEntry]) -> list[L
         entries: those that may be found.
     """
     asked = _named(question.message_ids, "envelope__")
-    for words in _words(question.words):
+    for words in _words(question.words, *_OF_ENVELOPE):
         asked |= words
     if question.day is not None:
         bounds = _bounds(question.day)
@@ -165,14 +208,17 @@ def _named(message_ids: Iterable[str], prefix: str = "") -> Q:
     return found
 
 
-def _words(text: str) -> Iterator[Q]:
-    """Yield the condition that all words stand in subject or sender."""
+def _words(text: str, *columns: str) -> Iterator[Q]:
+    """Yield the condition that each of the words stands in one of `columns`."""
     words = [word.strip("<>\"',;:()") for word in text.split()[:_MOST_WORDS]]
     if not any(words):
         return
     condition = Q()
     for bare in filter(None, words):
-        condition &= Q(envelope__subject__icontains=bare) | Q(envelope__sender__icontains=bare)
+        somewhere = Q()
+        for column in columns:
+            somewhere |= Q(**{f"{column}__icontains": bare})
+        condition &= somewhere
     yield condition
 
 
