@@ -20,7 +20,7 @@ FIRST_ON_POSTGRESQL := tests/models tests/faults/test_identity.py tests/reading/
 	tokens upkeep)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test postgresql browser faults hostile soak lint bench matrix package clean
+.PHONY: help venv demo test postgresql browser faults hostile soak lint messages bench matrix package clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /	/' | expand -t 12
@@ -73,6 +73,9 @@ lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and 
 	@$(RUN) -m mypy
 	@$(VENV)/bin/lint-imports
 	@DJANGO_SETTINGS_MODULE=tests.settings $(RUN) -m django makemigrations --check --dry-run
+
+messages: $(VENV)/.ready-dev ## Bring the catalogues of translations up to date (takes gettext)
+	@$(RUN) scripts/messages.py
 
 bench: $(VENV)/.ready-dev ## Measure fetching beside other programs (takes long)
 	@scripts/servers.sh

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
 from ..models import UpkeepKind, UpkeepRun, UpkeepStatus
@@ -34,7 +35,7 @@ def progress(runs: Iterable[UpkeepRun]) -> list[UpkeepProgress]:
 
 def name_of(run: UpkeepRun) -> str:
     """Return what the run does, and where."""
-    kind = UpkeepKind(run.kind).label.capitalize()
+    kind = capfirst(UpkeepKind(run.kind).label)
     if run.folder is None:
         return str(kind)
     title = run.folder.get_admin_display_title()

@@ -165,17 +165,16 @@ def _repeats(invitation: Invitation, zone: tzinfo) -> str:
         case "":
             return ""
         case "daily":
-            words = ngettext("every day", "every %d days", every)
+            words = ngettext("every day", "every %(number)d days", every)
         case "weekly":
-            words = ngettext("every week", "every %d weeks", every)
+            words = ngettext("every week", "every %(number)d weeks", every)
         case "monthly":
-            words = ngettext("every month", "every %d months", every)
+            words = ngettext("every month", "every %(number)d months", every)
         case "yearly":
-            words = ngettext("every year", "every %d years", every)
+            words = ngettext("every year", "every %(number)d years", every)
         case _:
             return gettext("more than once; the calendar file says when")
-    if every != 1:
-        words %= every
+    words %= {"number": every}
     if invitation.weekdays:
         days = [str(WEEKDAYS[_WEEKDAYS[each]]) for each in invitation.weekdays if each in _WEEKDAYS]
         last_word = gettext("and")
