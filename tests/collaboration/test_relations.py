@@ -75,7 +75,7 @@ def on_page(target: Any, user: Any = None) -> str:
         from django.contrib.auth.models import AnonymousUser
 
         request.user = AnonymousUser()
-    request.session = client.session  # type: ignore[assignment]
+    request.session = client.session
     template = Template("{% load mailarchive_relations %}{% related_mail target %}")
     return template.render(Context({"request": request, "target": target}))
 
@@ -269,7 +269,7 @@ def test_a_panel_shows_it_to_editors(editor: User) -> None:
     one, page = message(subject="On the budget"), factories.workspace()
     related(one, page)
     request = RequestFactory().get("/")
-    request.user, request.session = editor, Client().session  # type: ignore[assignment]
+    request.user, request.session = editor, Client().session
     panel = RelatedMailPanel().bind_to_model(type(page))
     bound = panel.get_bound_panel(instance=page, request=request, form=None)
     assert "On the budget" in bound.render_html({})

@@ -74,9 +74,7 @@ class SmtpSink:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        return [
-            cast(EmailMessage, message_from_bytes(each, policy=policy.default)) for each in self.raw
-        ]
+        return [message_from_bytes(each, policy=policy.default) for each in self.raw]
 
     def __enter__(self) -> Self:
         threading.Thread(

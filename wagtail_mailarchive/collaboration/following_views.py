@@ -226,7 +226,7 @@ def _keep(request: HttpRequest, subject: Subject, form: FollowForm) -> HttpRespo
     return redirect("wagtail_mailarchive:following")
 
 
-def _subjects(threads: Sequence[int | None], request: HttpRequest) -> dict[int | None, str]:
+def _subjects(threads: Sequence[int], request: HttpRequest) -> dict[int | None, str]:
     """Return, by the keys of threads, the subject of the first message that is readable there."""
     inside = readable(EmailMessagePage.objects.filter(thread=OuterRef("pk")), request)
     first = inside.order_by("sorted_at", "pk").values("pk")[:1]
@@ -245,7 +245,8 @@ def _followed(request: HttpRequest) -> list[dict[str, Any]]:
     mine = Follow.objects.filter(reader=request.user.pk)
     follows = list(mine.select_related("folder", "message", "search"))
     folders = readable_folders(request)
-    subjects = _subjects([each.message.thread_id for each in follows if each.message], request)
+    threads = [each.message.thread_id for each in follows if each.message]
+    subjects = _subjects([each for each in threads if each is not None], request)
     lost = Delivery.objects.filter(
         follow__in=follows, try_at=None, sent_at=None, begun_at__lt=timezone.now() - LOST_AFTER
     )

@@ -41,9 +41,10 @@ def to_another_of_the_thread(collector: Any, field: Any, follows: Any, using: st
         if other and not Follow.objects.filter(reader=follow.reader_id, message=other).exists():
             collector.add_field_update(field, other.pk, [follow])
         else:
-            ending.append(follow)
+            ending.append(follow.pk)
     if ending:
-        models.CASCADE(collector, field, ending, using)
+        ended: Any = Follow.objects.using(using).filter(pk__in=ending)
+        models.CASCADE(collector, field, ended, using)
 
 
 class Follow(models.Model):
