@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -12,6 +13,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
 
 from tests import factories
 from tests.reading import mail
@@ -281,6 +284,25 @@ def test_people_reply_change_and_delete(page: EmailMessagePage, ada: User) -> No
     assert "I agree" not in shown(page)
 
 
+def test_replies_are_changed_as_long_as_comments_and_notes_at_any_time(
+    page: EmailMessagePage, ada: User
+) -> None:
+    write(ada, page, "fine", "First")
+    note = Annotation.objects.get()
+    address = f"{page.url}annotations/{note.pk}/"
+    client = client_of(ada)
+    client.post(address, {"note": "An answer"})
+    reply = Annotation.objects.get(parent=note)
+    assert client.post(address, {"edit": reply.pk, "note": "Changed"}).status_code == 302
+    Annotation.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    assert client.post(address, {"edit": reply.pk, "note": "Too late"}).status_code == 403
+    assert client.post(address, {"edit": note.pk, "note": "Later"}).status_code == 302
+    assert list(Annotation.objects.order_by("pk").values_list("note", flat=True)) == [
+        "Later",
+        "Changed",
+    ]
+
+
 def test_what_cannot_be_saved_says_why_and_keeps_the_words(
     page: EmailMessagePage, ada: User
 ) -> None:
@@ -382,6 +404,23 @@ def test_the_folder_leads_to_its_notes(page: EmailMessagePage) -> None:
     address = f"{page.folder.url}notes/"
     assert f'<a href="{address}">Notes</a>' in client_of(None).get(page.folder.url).content.decode()
     assert "There is no note in this folder yet." in client_of(None).get(address).content.decode()
+
+
+def test_what_came_of_it_is_said_where_it_was_done(page: EmailMessagePage, ada: User) -> None:
+    client = client_of(ada)
+    given = {"exact": "Dear all", "note": "Mine", "visibility": "folder"}
+    client.post(f"{page.url}annotations/?start=0&end=8", given)
+    text = client.get(page.url).content.decode()
+    places = [
+        text.index(each)
+        for each in ("mailarchive-notes-title", "The note is saved.", "mailarchive-comments-title")
+    ]
+    assert places == sorted(places)
+    tagged = {"tags": "done", "message": page.pk, "next": page.url}
+    client.post(reverse("wagtail_mailarchive:tag"), tagged)
+    text = client.get(page.url).content.decode()
+    assert text.count("1 message is tagged.") == 1
+    assert text.index("1 message is tagged.") < text.index("mailarchive-notes-title")
 
 
 def test_keys_stay_numbers_where_thousands_are_parted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from django.urls import reverse
 from wagtail.models import PageViewRestriction
 
 from tests import factories
+from wagtail_mailarchive.archive.reprocessing import reprocess
 from wagtail_mailarchive.archive.search import find
 from wagtail_mailarchive.archive.search.filling import fill
 from wagtail_mailarchive.archive.tagging import (
@@ -22,10 +24,14 @@ from wagtail_mailarchive.archive.tagging import (
     remove_tags,
     tags_of,
 )
+from wagtail_mailarchive.archive.trash import put, restore
+from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
     Attachment,
     EmailFolderPage,
     EmailMessagePage,
+    FacetCount,
+    FacetKind,
     MailTag,
     MessageText,
     TaggedMessage,
@@ -40,6 +46,8 @@ def test_what_is_typed_becomes_tags() -> None:
         "東京",
     ]
     assert len(names_in("x" * 90)[0]) == MAX_TAG
+    # Letters that stand for whole words are written out before they are counted.
+    assert names_in("\ufdfa" * 50) == [normalize("NFKC", "\ufdfa" * 50)[:MAX_TAG].strip()]
     assert len(names_in(",".join(f"tag{number}" for number in range(99)))) == MOST_AT_ONCE
 
 
@@ -92,6 +100,30 @@ def test_tags_stay_when_the_index_is_made_anew(mails: list[EmailMessagePage], ad
     fill(MessageText, EmailMessagePage, Attachment, after=None, most=50)
     assert MessageText.objects.get(message=mails[0]).marks == before
     assert found(mails[0].folder, "tag:kept") == {"Number 0"}
+
+
+def test_numbers_of_tags_follow_mail_to_the_trash_and_back(
+    mails: list[EmailMessagePage], ada: User
+) -> None:
+    folder = mails[0].folder
+
+    def numbers() -> dict[str, int]:
+        marks = dict(MailTag.objects.values_list("mark", "name"))
+        counted = FacetCount.objects.filter(folder=folder, kind=FacetKind.TAG, messages__gt=0)
+        return {marks[value]: number for value, number in counted.values_list("value", "messages")}
+
+    add_tags(mails, ["one"], ada)
+    add_tags(mails[:1], ["one", "two"], ada)
+    assert numbers() == {"one": 3, "two": 1}
+    put(folder.pk, [mails[0].pk], user_id=ada.pk, reason="")
+    assert numbers() == {"one": 2}
+    restore(folder.pk, [mails[0].pk])
+    EmailMessagePage.objects.filter(pk=mails[0].pk).update(parsed_by=0)
+    with ParserProcess() as parser:
+        reprocess([mails[0].pk], parser=parser)
+    assert numbers() == {"one": 3, "two": 1}
+    remove_tags(mails, ["one"])
+    assert numbers() == {"two": 1}
 
 
 def test_chosen_messages_are_tagged_at_once(mails: list[EmailMessagePage], ada: User) -> None:

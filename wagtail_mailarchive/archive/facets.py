@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 
 from django.db import connection
@@ -15,11 +15,12 @@ from ..models import AccountMessage, FacetCount, FacetKind, MessageText
 from . import rows
 from .bulk_deletion import delete_rows
 from .rows import Row
+from .search.marks import tag_marks
 from .search.texts import COLUMNS
 
-_id, _message, _folder, _sender, _list, _attached = (
+_id, _message, _folder, _sender, _list, _attached, _marks = (
     itemgetter(COLUMNS.index(name))
-    for name in ("id", "message_id", "folder_id", "sender", "list_id", "has_attachment")
+    for name in ("id", "message_id", "folder_id", "sender", "list_id", "has_attachment", "marks")
 )
 
 _COUNTED = ("folder_id", "kind", "value", "messages", "newest")
@@ -48,8 +49,23 @@ def add(texts: Iterable[Row], gone: Iterable[Row] = ()) -> None:
     lost = {key for row in gone for key in _keys(row)}
     for row in gone:
         numbers.subtract(_keys(row))
-    _add([(*key, number, newest[key]) for key, number in sorted(numbers.items())])
+    _add(
+        [
+            (*key, number, 0 if key[1] == FacetKind.TAG else newest[key])
+            for key, number in sorted(numbers.items())
+        ]
+    )
     _find_newest(lost)
+
+
+def add_tags(numbers: Mapping[tuple[int, str], int]) -> None:
+    """Count by (folder, mark of a tag) how many messages more bear it, in this transaction."""
+    _add(
+        [
+            (folder_id, FacetKind.TAG.value, mark, number, 0)
+            for (folder_id, mark), number in sorted(numbers.items())
+        ]
+    )
 
 
 def add_account(account_id: int, message_ids: Collection[int], folder_id: int) -> None:
@@ -93,6 +109,8 @@ def _keys(row: Row) -> Iterable[_Key]:
         yield folder_id, FacetKind.LIST.value, _list(row)
     if _attached(row):
         yield folder_id, FacetKind.ATTACHMENT.value, ""
+    for mark in tag_marks(_marks(row)):
+        yield folder_id, FacetKind.TAG.value, mark
 
 
 def _add(counted: Sequence[Row]) -> None:

@@ -7,20 +7,23 @@ so the index never says anything else than the rows.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
+from unicodedata import normalize
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from ..models import EmailMessagePage, MailTag, MessageText, TaggedMessage
 from ..models.tag import MAX_TAG, MOST_TAGS
-from . import pages, rows
-from .search.marks import tag_mark
+from . import facets, pages, rows
+from .search.marks import tag_mark, tag_marks
 from .search.words import split
 
 MOST_AT_ONCE: Final = 10  # tags typed into one field
+_MAX_TYPED: Final = 2_000  # characters of that field
+_OF_TEXT: Final = ("pk", "message_id", "folder_id", "marks")
 _OF_TEXTS = f"""
     SELECT tagged.tag_id, COUNT(*) FROM {MessageText._meta.db_table} AS text
     JOIN {TaggedMessage._meta.db_table} AS tagged ON tagged.content_object_id = text.message_id
@@ -31,8 +34,9 @@ _OF_TEXTS = f"""
 def names_in(typed: str) -> list[str]:
     """Return the tags in a text where commas part them, each once; what holds no word is none."""
     found: dict[str, str] = {}
-    for part in typed.replace('"', " ").split(","):
-        name = " ".join(part.split())[:MAX_TAG].strip()
+    for part in typed[:_MAX_TYPED].replace('"', " ").split(","):
+        # One letter may become eighteen when it is folded.
+        name = " ".join(normalize("NFKC", part).split())[:MAX_TAG].strip()
         key = key_of(name)
         if key:
             found.setdefault(key, name)
@@ -121,25 +125,32 @@ def _lock(messages: Iterable[EmailMessagePage]) -> None:
 
 
 def _tag(name: str) -> MailTag:
-    tag: MailTag = MailTag.objects.get_or_create(key=key_of(name), defaults={"name": name})[0]
+    key = key_of(name)
+    given = {"name": name, "mark": tag_mark(key)}
+    tag: MailTag = MailTag.objects.get_or_create(key=key, defaults=given)[0]
     return tag
 
 
 def _index(message_ids: Collection[int]) -> None:
-    keys: Mapping[int, list[str]] = _keys(message_ids)
+    """Have search and the numbers of the folders know the messages' tags."""
+    marks = _marks(message_ids)
     found = MessageText.objects.filter(message__in=message_ids)
     changed = []
-    for text_id, message_id, before in found.values_list("pk", "message_id", "marks"):
-        own = [each for each in before.split() if not each.startswith("tag")]
-        after = " ".join([*own, *(tag_mark(key) for key in keys.get(message_id, ()))])
-        if after != before:
-            changed.append((text_id, after))
+    numbers: Counter[tuple[int, str]] = Counter()
+    for pk, message_id, folder_id, text in found.values_list(*_OF_TEXT):
+        before, after = tag_marks(text), marks.get(message_id, [])
+        if before != after:
+            own = [each for each in text.split() if each not in before]
+            changed.append((pk, " ".join([*own, *after])))
+            numbers.update((folder_id, mark) for mark in after)
+            numbers.subtract((folder_id, mark) for mark in before)
     rows.update(MessageText, ("id", "marks"), changed)
+    facets.add_tags({key: number for key, number in numbers.items() if number})
 
 
-def _keys(message_ids: Collection[int]) -> dict[int, list[str]]:
+def _marks(message_ids: Collection[int]) -> dict[int, list[str]]:
     found: defaultdict[int, list[str]] = defaultdict(list)
     tagged = TaggedMessage.objects.filter(content_object__in=message_ids)
-    for message_id, key in tagged.order_by("tag").values_list("content_object", "tag__key"):
-        found[message_id].append(key)
+    for message_id, mark in tagged.order_by("tag").values_list("content_object", "tag__mark"):
+        found[message_id].append(mark)
     return dict(found)

@@ -90,7 +90,7 @@ def annotate(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         raise Http404
     problems = _save(page, request, passage) if request.method == "POST" else []
     if isinstance(problems, Annotation):
-        messages.success(request, _("The note is saved."), fail_silently=True)
+        messages.success(request, _("The note is saved."), extra_tags="notes", fail_silently=True)
         return redirect(_beside(page, request, problems))
     query = urlencode({"start": passage.start, "end": passage.end})
     context = {
@@ -229,7 +229,7 @@ def _change(
             return _show(page, request, annotation, replies, form.problems())
         changed = Annotation.objects.filter(pk=chosen.pk, deleted_at=None)
         changed.update(note=form.cleaned_data["note"], edited_at=timezone.now())
-        messages.success(request, _("The note is changed."), fail_silently=True)
+        messages.success(request, _("The note is changed."), extra_tags="notes", fail_silently=True)
         return redirect(request.path)
     if not may_reply(annotation, page.folder, request.user):
         raise PermissionDenied
@@ -246,7 +246,7 @@ def _change(
         is_private=annotation.is_private,
         note=form.cleaned_data["note"],
     )
-    messages.success(request, _("The reply is saved."), fail_silently=True)
+    messages.success(request, _("The reply is saved."), extra_tags="notes", fail_silently=True)
     return redirect(request.path)
 
 
@@ -256,7 +256,7 @@ def _delete(
 ) -> HttpResponse:
     if chosen is None or not may_delete(chosen, page.folder, request.user):
         raise PermissionDenied
-    messages.success(request, _("The note is deleted."), fail_silently=True)
+    messages.success(request, _("The note is deleted."), extra_tags="notes", fail_silently=True)
     if chosen.parent_id is not None:
         chosen.delete()
         return redirect(request.path)
@@ -265,7 +265,7 @@ def _delete(
         Annotation.objects.filter(pk=chosen.pk).update(note="", deleted_at=timezone.now())
     else:
         chosen.delete()
-    return redirect(f"{_address(page, request)}")
+    return redirect(f"{_address(page, request)}#mailarchive-notes-title")
 
 
 def _by(request: HttpRequest) -> dict[str, Any]:

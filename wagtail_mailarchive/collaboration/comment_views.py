@@ -106,6 +106,7 @@ def change(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> Htt
         messages.error(
             request,
             _("A comment can be changed in its first 15 minutes; this one stays as it was."),
+            extra_tags="comments",
             fail_silently=True,
         )
         return redirect(f"{place}#{anchor(comment.pk)}")
@@ -134,7 +135,9 @@ def delete(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> Htt
     if not is_own(comment, request):
         raise PermissionDenied
     comments.delete(Comment.objects.filter(pk=comment.pk))
-    messages.success(request, _("The comment is deleted."), fail_silently=True)
+    messages.success(
+        request, _("The comment is deleted."), extra_tags="comments", fail_silently=True
+    )
     return redirect(f"{_address(page, request)}#{SECTION}")
 
 
@@ -158,7 +161,7 @@ def decide(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> Htt
         raise Http404
     comments.decide(Comment.objects.filter(pk=comment.pk), user, approved=wish == "approve")
     said = _("The comment is shown.") if wish == "approve" else _("The comment is rejected.")
-    messages.success(request, said, fail_silently=True)
+    messages.success(request, said, extra_tags="comments", fail_silently=True)
     return redirect(f"{_address(page, request)}#{SECTION}")
 
 
@@ -230,7 +233,7 @@ def _say(request: HttpRequest, comment: Comment) -> None:
         said = _("Thank you. Your comment is shown to others once a moderator has approved it.")
     else:
         said = _("Your comment is shown.")
-    messages.success(request, said, fail_silently=True)
+    messages.success(request, said, extra_tags="comments", fail_silently=True)
 
 
 def _comment(page: EmailMessagePage, comment_id: int) -> Comment:

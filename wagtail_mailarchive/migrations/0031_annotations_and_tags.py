@@ -15,6 +15,20 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="facetcount",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("sender", "Sender"),
+                    ("list", "List"),
+                    ("attachment", "Attachment"),
+                    ("account", "Account"),
+                    ("tag", "Tag"),
+                ],
+                max_length=10,
+            ),
+        ),
         migrations.CreateModel(
             name="Annotation",
             fields=[
@@ -109,6 +123,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("key", models.CharField(max_length=200, unique=True)),
+                ("mark", models.CharField(max_length=20, unique=True)),
             ],
             options={
                 "verbose_name": "tag of mail",

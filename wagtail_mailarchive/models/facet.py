@@ -14,15 +14,16 @@ class FacetKind(models.TextChoices):
     LIST = "list"
     ATTACHMENT = "attachment"
     ACCOUNT = "account"
+    TAG = "tag"
 
 
 class FacetCount(models.Model):
     """How many messages of a folder have something in common.
 
     Attributes:
-        value: the sender's address in lower case, the List-Id, the account's key, or "" for what
-            has an attachment.
-        newest: `MessageText.id` of the newest one, which sorts by date; 0 for accounts.
+        value: the sender's address in lower case, the List-Id, the account's key, the tag's mark
+            in the search index, or "" for what has an attachment.
+        newest: `MessageText.id` of the newest one, which sorts by date; 0 for accounts and tags.
     """
 
     folder = models.ForeignKey(

@@ -24,9 +24,11 @@ class MailTag(TagBase):
 
     Attributes:
         key: its words, folded; "Budget 2026" and "budget-2026" are one tag.
+        mark: what stands for it in the search index.
     """
 
     key = models.CharField(max_length=200, unique=True)
+    mark = models.CharField(max_length=20, unique=True)
 
     class Meta:
         verbose_name = _("tag of mail")

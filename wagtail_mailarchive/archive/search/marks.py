@@ -82,10 +82,15 @@ def tag_mark(key: str) -> str:
     return f"tag{blake2s(key.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
+def tag_marks(marks: str) -> list[str]:
+    """Return those of a message's marks that are of tags."""
+    # Few messages have any, and all are asked.
+    return [each for each in marks.split() if each.startswith("tag")] if " tag" in marks else []
+
+
 def with_tags(marks: str, before: str) -> str:
     """Return `marks`, made of the message alone, with the tags that it had `before`."""
-    kept = [each for each in before.split() if each.startswith("tag")]
-    return " ".join([*marks.split(), *kept])
+    return " ".join([*marks.split(), *tag_marks(before)])
 
 
 def is_whole_address(text: str) -> bool:
