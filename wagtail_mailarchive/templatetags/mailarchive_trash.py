@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from ..collaboration.trashing import may_trash
 from ..models import EmailFolderPage
@@ -31,7 +31,11 @@ def folder_trash_address(context: Any, folder: EmailFolderPage) -> str:
     request: HttpRequest = context["request"]
     if not is_offered(request, folder) or not request.user.has_perm("wagtailadmin.access_admin"):
         return ""
-    return reverse("mailarchive_trash", args=[folder.pk])
+    try:
+        return reverse("mailarchive_trash", args=[folder.pk])
+    except NoReverseMatch:
+        # The admin is on another host, with addresses of its own.
+        return ""
 
 
 def is_offered(request: HttpRequest, folder: EmailFolderPage | None) -> bool:

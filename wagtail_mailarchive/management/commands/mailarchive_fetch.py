@@ -25,14 +25,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not is_on():
             raise CommandError("Mail archiving is switched off in Settings > Mail archive.")
-        accounts = MailAccount.objects.filter(enabled=True).select_related("folder")
+        fetched = MailAccount.objects.filter(enabled=True, folder__trashed=None)
+        accounts = fetched.select_related("folder")
         if options["account"] is not None:
             accounts = accounts.filter(pk=options["account"])
         if options["folder"] is not None:
             accounts = accounts.filter(folder=options["folder"])
         is_chosen = options["account"] is not None or options["folder"] is not None
         if is_chosen and not accounts:
-            raise CommandError("There is no enabled mail account of that number.")
+            raise CommandError(
+                "There is no enabled mail account of that number, or its folder is in the trash."
+            )
         self._bar = self.stderr.isatty() and not options["json"]
         reports = []
         held = []
