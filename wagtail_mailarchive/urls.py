@@ -15,7 +15,7 @@ urlpatterns = [
     path("following/", following_views.following, name="following"),
     path("following/<int:pk>/stop/", following_views.stop, name="stop_following"),
     # Short: mailers break what is long, and then one click does nothing.
-    path("u/<str:token>/", following_views.unfollow, name="unfollow"),
+    path("u/<slug:token>/", following_views.unfollow, name="unfollow"),
     path("inline/<str:token>/", inline_image, name="inline_image"),
     path("tags/", tagging.tag, name="tag"),
     path("trash/", trashing.to_trash, name="trash"),

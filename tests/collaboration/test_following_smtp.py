@@ -16,7 +16,7 @@ from tests import factories
 from tests.collaboration.following import follow, work
 from tests.servers.smtp import SmtpSink
 from wagtail_mailarchive import tasks
-from wagtail_mailarchive.collaboration import following
+from wagtail_mailarchive.collaboration import following, following_news
 from wagtail_mailarchive.models import Delivery, EmailFolderPage, Follow
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,7 @@ def test_one_click_in_the_real_mail_ends_it(sink: SmtpSink, due: Follow) -> None
     assert (response.status_code, Follow.objects.exists()) == (200, False)
     # Nothing is left to end, which is no error; nor does it say what was followed.
     assert b"cher" not in outside.post(path).content
+    assert outside.post("/mail/u/%00/").status_code == 404
 
 
 def test_a_server_that_is_away_gets_the_mail_later(
@@ -118,7 +119,7 @@ def test_a_mail_that_may_have_arrived_is_not_sent_again(
 
 
 def test_a_worker_that_dies_while_sending_sends_nothing_twice(
-    sink: SmtpSink, due: Follow, monkeypatch: pytest.MonkeyPatch
+    sink: SmtpSink, due: Follow, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         """Nothing of ours is run any more."""
@@ -148,7 +149,7 @@ def test_a_worker_that_dies_while_sending_sends_nothing_twice(
     tried_again()
     assert len(sink.raw) == 1
     # Before it is begun, nothing is lost.
-    factories.archive(due.folder, factories.raw("Second"))
+    factories.archive(folder, factories.raw("Second"))
     with monkeypatch.context() as patch:
         patch.setattr(following, "_claim", die)
         with pytest.raises(Killed):
@@ -161,7 +162,7 @@ def test_two_workers_send_one_mail(
     sink: SmtpSink, due: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = following._written
-    look = following.arrivals_of
+    look = following_news.arrivals_of
 
     def write_while_another_works(delivery: Delivery) -> Any:
         monkeypatch.setattr(following, "_written", written)

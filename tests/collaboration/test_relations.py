@@ -176,6 +176,7 @@ def test_a_key_of_nothing_is_refused(name: str) -> None:
         assert response.status_code == 200
         assert "not one of the available choices" in response.content.decode()
     assert relate(browser, page, **{name: "1\0"}).status_code == 200
+    assert browser.get(reverse("mailarchive_relations", args=[10**30])).status_code == 404
     assert not Relation.objects.exists()
 
 

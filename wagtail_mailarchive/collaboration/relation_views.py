@@ -82,7 +82,7 @@ class RelationsView(WagtailAdminTemplateMixin, TemplateView):
     http_method_names = ["get", "head", "options", "post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.message = get_object_or_404(EmailMessagePage, pk=kwargs["message_id"])
+        self.message = get_object_or_404(EmailMessagePage, id=kwargs["message_id"])
         if not may_relate(request.user, self.message):
             raise PermissionDenied
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
