@@ -14,6 +14,7 @@ from wagtail.models import PageLogEntry, PageViewRestriction
 from tests import factories
 from tests.admin.conftest import manager_of
 from tests.collaboration.following import comment
+from tests.collaboration.plans import walks_over_messages
 from wagtail_mailarchive.archive import trash
 from wagtail_mailarchive.fetching.trash_requests import RESTORED
 from wagtail_mailarchive.models import (
@@ -132,6 +133,7 @@ def test_it_costs_as_many_queries_in_a_larger_folder(
             comment(message, grace, "Good")
         with CaptureQueriesContext(connection) as captured:
             activity(client, folder)
+        assert not walks_over_messages(captured)
         return len(captured)
 
     queries(1)

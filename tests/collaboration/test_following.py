@@ -19,6 +19,7 @@ from wagtail.users.models import UserProfile
 
 from tests import factories
 from tests.collaboration.following import comment, follow, work
+from tests.collaboration.plans import walks_over_messages
 from wagtail_mailarchive import tasks
 from wagtail_mailarchive.archive import erasing, folder_trash, trash
 from wagtail_mailarchive.collaboration import following
@@ -450,9 +451,10 @@ def test_a_mail_costs_as_many_queries_in_a_larger_folder(
         Follow.objects.update(due_at=timezone.now())
         with CaptureQueriesContext(connection) as captured:
             tasks.tell_followers()
+        assert not walks_over_messages(captured)
         return len(captured)
 
-    follow(reader, folder=folder)
+    follow(reader, folder=folder, comments=True)
     queries(1)
     few = queries(1)
     assert queries(30) == few
