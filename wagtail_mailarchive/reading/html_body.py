@@ -140,7 +140,8 @@ def _what_stands_for(mark: Mark) -> str:
         case Mark.END:
             return "</div></details>"
         case Mark.PLACE:
-            return f'<span class="{PLACE_CLASS}">{escape(gettext("leads to"))} '
+            words = gettext("leads to")
+            return f'<span class="{PLACE_CLASS}">{escape(words)} '
         case Mark.PLACE_END:
             return "</span>"
 

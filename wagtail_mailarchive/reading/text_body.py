@@ -95,8 +95,9 @@ def _linked(text: str) -> str:
         )
         # A text that is the address itself lies only by a user name in front or by its letters.
         if ("@" in shown or not shown.isascii()) and (place := true_place(target, shown)):
-            words = f"{gettext('leads to')} {place}"
-            pieces.append(f'<span class="mailarchive-place">{escape(words)}</span>')
+            # Outside of the f-string, where no catalogue would find it.
+            words = gettext("leads to")
+            pieces.append(f'<span class="mailarchive-place">{escape(f"{words} {place}")}</span>')
         end = found.start() + len(shown)
     pieces.append(escape(text[end:]))
     return "".join(pieces)
