@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, HelpPanel
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
+from wagtail.url_routing import RouteResult
 
 from ..conf import archive_settings
 from .permissions import FolderPermissionTester
@@ -114,6 +115,12 @@ class EmailFolderPage(RoutedPage, Page):
         kind = _restriction_type()
         if kind != BaseViewRestriction.NONE:
             PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        found = super().route(request, path_components)
+        if getattr(found.page, "folder_id", None) == self.pk:
+            found.page.folder = self  # or its page asks for the folder again
+        return found
 
     def permissions_for_user(self, user: Any) -> FolderPermissionTester:
         return FolderPermissionTester(user, self)
