@@ -28,8 +28,8 @@ from wagtail_mailarchive.models import EmailFolderPage
 pytestmark = pytest.mark.django_db
 
 # In `make test`, of the corpora's messages every so many are shown; `make hostile` shows all.
-SHOWN = 1 if EVERYTHING else 8
-MUTATIONS = 1_500 if EVERYTHING else 150
+SHOWN = 1 if EVERYTHING else 16
+MUTATIONS = 1_500 if EVERYTHING else 100
 
 
 @pytest.fixture(scope="module")
