@@ -96,7 +96,8 @@ def latest_first(
 ) -> ListPage[ThreadRow]:
     """Return a page of all threads.
 
-    One query, two more where some hold hidden messages, and one for readers who are signed in.
+    One query, up to three more where some hold hidden messages, and one for readers who are signed
+    in.
     """
     page = page_of_threads(folder, request, place, hidden, size=PAGE_SIZE)
     rows = _rows(page.rows, request, _concerned(hidden), folder_address)
@@ -118,12 +119,12 @@ def page_of_threads(
         between: only those whose latest message came from the first moment to just before the
             second.
     """
-    concerned = _concerned(hidden)
+    moved = _moved(hidden)
     threads = Thread.objects.filter(folder=folder, message_count__gt=0).only(*_COLUMNS)
-    unconcerned = _within(_without(threads, concerned), "last_at", between)
-    found = [Found(each, each.last_at) for each in _around(unconcerned, place, size)]
-    if concerned:
-        found += _seen_otherwise(threads.filter(pk__in=any_of(concerned)), request, place, between)
+    unmoved = _within(_without(threads, moved), "last_at", between)
+    found = [Found(each, each.last_at) for each in _around(unmoved, place, size)]
+    if moved:
+        found += _seen_otherwise(threads.filter(pk__in=any_of(moved)), request, place, between)
         found.sort(key=_order, reverse=place.after is None)
     page, newer, older = cut(found, place, size)
     if not page:
@@ -181,8 +182,19 @@ def _concerned(hidden: Iterable[Hidden]) -> set[int]:
     return {each.thread_id for each in hidden if each.listed and each.thread_id is not None}
 
 
-def _without(threads: QuerySet[Thread], concerned: Collection[int]) -> QuerySet[Thread]:
-    return threads.exclude(pk__in=any_of(concerned)) if concerned else threads
+def _moved(hidden: Iterable[Hidden]) -> set[int]:
+    """Return the threads whose latest message is hidden, so that they stand elsewhere."""
+    return {
+        each.thread_id
+        for each in hidden
+        if each.listed
+        and each.thread_id is not None
+        and (each.thread_last_at is None or each.sorted_at >= each.thread_last_at)
+    }
+
+
+def _without(threads: QuerySet[Thread], keys: Collection[int]) -> QuerySet[Thread]:
+    return threads.exclude(pk__in=any_of(keys)) if keys else threads
 
 
 def _within(

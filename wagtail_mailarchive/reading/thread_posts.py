@@ -18,7 +18,7 @@ from .addresses import message_address
 from .attachment_listing import contents_of
 from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
-from .row_markup import answers_markup, time_markup
+from .row_markup import answers_markup, author_markup, copy_markup, pages_markup, time_markup
 from .text_body import text_as_html
 from .thread_messages import cursor_of
 
@@ -77,6 +77,19 @@ class Post:
     @property
     def time_markup(self) -> SafeString:
         return time_markup(self.message.sorted_at)
+
+    @property
+    def author_markup(self) -> SafeString:
+        return author_markup(self.author)
+
+    @property
+    def pages_markup(self) -> SafeString:
+        sender = self.message.display_sender
+        return pages_markup(self.address, sender, has_html=self.message.has_html)
+
+    @property
+    def copy_markup(self) -> SafeString:
+        return copy_markup(self.address, self.message.display_sender)
 
 
 @dataclass(frozen=True, slots=True)
