@@ -6,10 +6,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 
 from django.utils import timezone
 from django.utils.formats import date_format, localize
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
@@ -89,32 +89,33 @@ def author_markup(author: Author) -> SafeString:
     return mark_safe(f'<span class="{name}" aria-hidden="true">{initials}</span>')  # noqa: S308
 
 
-def pages_markup(address: str, sender: str, *, has_html: bool) -> SafeString:
-    """Return items that lead to a message's own page."""
-    found = [_item(f'<a href="{escape(address)}">', gettext("Message page"), sender, "</a>")]
-    if has_html:
-        words = gettext("As sent (HTML)")
-        found.append(_item(f'<a href="{escape(address)}?view=html">', words, sender, "</a>"))
-    return mark_safe("\n".join(found))  # noqa: S308 (escaped)
+class MessageItems:
+    """Items of lists of what can be done with messages; their words are looked up once a page."""
 
+    def __init__(self) -> None:
+        self._page = escape(gettext("Message page"))
+        self._html = escape(gettext("As sent (HTML)"))
+        self._copied = escape(gettext("Link copied"))
+        self._copy = escape(gettext("Copy link"))
 
-def copy_markup(address: str, sender: str) -> SafeString:
-    """Return the item that copies a message's address; only a script makes it appear."""
-    copied = escape(gettext("Link copied"))
-    button = _item(
-        '<button type="button" class="mailarchive-link"'
-        f' data-mailarchive-copy="{escape(address)}" data-mailarchive-copied="{copied}">',
-        gettext("Copy link"),
-        sender,
-        '</button> <span role="status"></span>',
-        is_hidden=True,
-    )
-    return mark_safe(button)  # noqa: S308 (escaped)
+    def pages(self, address: str, sender: str, *, has_html: bool) -> SafeString:
+        """Return items that lead to a message's own page."""
+        target, about = escape(address), self._about(sender)
+        items = f'<li><a href="{target}">{self._page}{about}</a></li>'
+        if has_html:
+            items += f'\n<li><a href="{target}?view=html">{self._html}{about}</a></li>'
+        return mark_safe(items)  # noqa: S308 (escaped)
 
+    def copy(self, address: str, sender: str) -> SafeString:
+        """Return the item that copies a message's address; only a script makes it appear."""
+        return mark_safe(  # noqa: S308 (escaped)
+            '<li hidden><button type="button" class="mailarchive-link"'
+            f' data-mailarchive-copy="{escape(address)}" data-mailarchive-copied="{self._copied}">'
+            f'{self._copy}{self._about(sender)}</button> <span role="status"></span></li>'
+        )
 
-def _item(begin: str, words: str, about: str, end: str, *, is_hidden: bool = False) -> str:
-    unseen = f'<span class="mailarchive-unseen">: {escape(about)}</span>'
-    return f"<li{' hidden' if is_hidden else ''}>{begin}{escape(words)}{unseen}{end}</li>"
+    def _about(self, sender: str) -> str:
+        return f'<span class="mailarchive-unseen">: {escape(sender)}</span>'
 
 
 def beginning(text: str, length: int) -> str:

@@ -18,7 +18,7 @@ from .addresses import message_address
 from .attachment_listing import contents_of
 from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
-from .row_markup import answers_markup, author_markup, copy_markup, pages_markup, time_markup
+from .row_markup import MessageItems, answers_markup, author_markup, time_markup
 from .text_body import text_as_html
 from .thread_messages import cursor_of
 
@@ -59,6 +59,7 @@ class Post:
         parent: None where it answers none that the reader may see.
         is_new: it came since the reader's last visit.
         is_open: it is not folded.
+        pages_markup, copy_markup: items that lead to its own page, and copy its address.
     """
 
     message: EmailMessagePage
@@ -73,6 +74,8 @@ class Post:
     parent: Parent | None
     is_new: bool
     is_open: bool
+    pages_markup: SafeString
+    copy_markup: SafeString
 
     @property
     def time_markup(self) -> SafeString:
@@ -81,15 +84,6 @@ class Post:
     @property
     def author_markup(self) -> SafeString:
         return author_markup(self.author)
-
-    @property
-    def pages_markup(self) -> SafeString:
-        sender = self.message.display_sender
-        return pages_markup(self.address, sender, has_html=self.message.has_html)
-
-    @property
-    def copy_markup(self) -> SafeString:
-        return copy_markup(self.address, self.message.display_sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +126,10 @@ def posts(
         each.pk for each in messages if manner.new_above is not None and each.pk > manner.new_above
     }
     topic = canonical_subject(subject)
+    items = MessageItems()
     found = []
     for each in messages:
+        sender = each.display_sender
         address = message_address(folder_address, each.slug)
         text, is_cut = cut(texts.get(each.pk, ""), manner.characters)
         shown = attachments[each.pk][:_MOST_ATTACHMENTS]
@@ -155,6 +151,8 @@ def posts(
                 is_new=each.pk in new,
                 # Where something is new, the rest stands back.
                 is_open=manner.is_printed or (not manner.is_closed and (not new or each.pk in new)),
+                pages_markup=items.pages(address, sender, has_html=each.has_html),
+                copy_markup=items.copy(address, sender),
             )
         )
     return found
