@@ -27,11 +27,13 @@ class Hidden:
     """A message that a reader may not be told of.
 
     Attributes:
+        pk: its page.
         text_id: its `MessageText`; None if it has none.
         listed: it is published, and so is part of its thread's summary.
         thread_last_at: of its thread, as summarised; None if it is in none.
     """
 
+    pk: int
     text_id: int | None
     thread_id: int | None
     listed: bool
@@ -48,6 +50,7 @@ def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
         Hidden(*values)
         for messages in unlisted(folder_id, request)
         for values in messages.order_by().values_list(
+            "pk",
             "text_entry__id",
             "thread_id",
             "listed",

@@ -26,6 +26,14 @@ def time_markup(moment: datetime, name: str = "") -> SafeString:
     return mark_safe(f'<time{css} datetime="{local.isoformat()}">{shown}</time>')  # noqa: S308
 
 
+def moment_markup(moment: datetime, *formats: str) -> SafeString:
+    """Return `moment`, aware, in the active zone, in some of Django's formats, one after the
+    other."""
+    local = timezone.localtime(moment)
+    shown = escape(", ".join(date_format(local, each) for each in formats))
+    return mark_safe(f'<time datetime="{local.isoformat()}">{shown}</time>')  # noqa: S308
+
+
 def message_time_markup(message: ShownMessage) -> SafeString:
     """Return by what time a message is sorted, and if that is its Date, what the sender's clock
     said."""

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary
-from ..models import EmailFolderPage, EmailMessagePage, Thread
+from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
 from ..models.privacy import readable
 from .addresses import thread_address
 from .hidden import Hidden, any_of
@@ -144,14 +144,18 @@ def latest_among(
     folder_address: str,
 ) -> ListPage[ThreadRow]:
     """Return a page of the threads that some messages are of, by the latest of these."""
-    columns = ("sorted_at", "snippet", *(f"thread__{name}" for name in _COLUMNS))
     page, newer, older = cut(chosen.latest_of_threads(place, PAGE_SIZE), place, PAGE_SIZE)
     if not page:
         return ListPage()
-    latest = chosen.rows.filter(**{f"{chosen.key}__in": page}).order_by(f"-{chosen.key}")
-    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
-    messages = [chosen.message_of(row) for row in rows]
-    found = [Found(each.thread, each.sorted_at, each.snippet) for each in messages if each.thread]
+    # These are messages that the reader may see, found just now.
+    latest = MessageText.objects.filter(pk__in=page).order_by("-pk")
+    of_thread = (f"message__thread__{name}" for name in ("pk", *_COLUMNS))
+    rows = latest.values_list("message__sorted_at", "message__snippet", *of_thread)
+    found = [
+        Found(Thread(pk=pk, **dict(zip(_COLUMNS, values, strict=True))), sorted_at, snippet)
+        for sorted_at, snippet, pk, *values in rows
+        if pk is not None
+    ]
     return ListPage(
         _rows(found, request, _concerned(hidden), folder_address),
         newer=str(page[0]) if newer else "",

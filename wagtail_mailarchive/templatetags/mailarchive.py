@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
 from django.utils.safestring import SafeString
 
@@ -27,3 +29,9 @@ def time_of_message(message: ShownMessage) -> SafeString:
 def beginning(text: str, length: int) -> str:
     """Return what `truncatechars` does, which is slow with short texts, too."""
     return row_markup.beginning(text, length)
+
+
+@register.filter
+def moment(value: datetime, formats: str) -> SafeString:
+    """Return `<time>` for an aware time, in formats such as "DATE_FORMAT TIME_FORMAT"."""
+    return row_markup.moment_markup(value, *formats.split())
