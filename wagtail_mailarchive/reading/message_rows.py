@@ -9,7 +9,16 @@ from datetime import datetime
 from ..models.shown_message import ShownMessage
 
 COLUMNS = (
-    *("slug", "subject", "sender_name", "sender_address", "sent_at", "sent_offset", "sorted_at"),
+    *(
+        "pk",
+        "slug",
+        "subject",
+        "sender_name",
+        "sender_address",
+        "sent_at",
+        "sent_offset",
+        "sorted_at",
+    ),
     *("snippet", "size", "attachment_count"),
 )
 
@@ -18,6 +27,7 @@ COLUMNS = (
 class MessageRow(ShownMessage):
     """The `COLUMNS` of a message, in their order."""
 
+    pk: int
     slug: str
     subject: str
     sender_name: str
