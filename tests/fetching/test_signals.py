@@ -23,6 +23,7 @@ from wagtail_mailarchive.models import (
     Outcome,
     RunStatus,
 )
+from wagtail_mailarchive.models.account import AfterFetch
 from wagtail_mailarchive.models.run import sentence
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,20 @@ def test_a_receiver_keeps_a_message_out_and_the_ledger_says_why(
     assert entry.original is None
     told = sentence(entry.reason_code, entry.reason_params)
     assert told == "A rule of this site keeps this message out: no newsletters "
+
+
+@pytest.mark.usefixtures("durable")
+def test_what_is_kept_out_stays_on_the_server_though_archived_mail_is_deleted_there(
+    account: MailAccount, dovecot: Dovecot, mail_user: str
+) -> None:
+    MailAccount.objects.filter(pk=account.pk).update(after_fetch=AfterFetch.DELETE)
+    for subject in ("A newsletter", "A letter"):
+        dovecot.deliver(mail_user, factories.raw(subject))
+    with received(signals.before_archiving, keep_out):
+        for _ in range(2):
+            assert fetch_now(MailAccount.objects.get()).run.adds_up
+    [left] = dovecot.message_files(mail_user)
+    assert b"A newsletter" in left.read_bytes()
 
 
 def test_a_receiver_that_fails_stops_no_other_message_and_is_asked_again(
