@@ -106,7 +106,8 @@ def test_a_database_of_before_the_migrations_were_folded_gets_one_sentence(tmp_p
     with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as earlier:
         earlier.execute("CREATE TABLE django_migrations (id, app, name, applied datetime)")
         earlier.execute(
-            "INSERT INTO django_migrations VALUES (1, 'wagtail_mailarchive', '0016_earlier', '2026-11-01 00:00:00')"
+            "INSERT INTO django_migrations VALUES (?, ?, ?, ?)",
+            (1, "wagtail_mailarchive", "0016_earlier", "2026-11-01 00:00:00"),
         )
         earlier.commit()
     ports = free_ports(2)

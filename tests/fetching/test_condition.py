@@ -328,11 +328,11 @@ def test_the_number_of_queries_is_constant(
         for status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
             factories.fetch_run(accounts[-1], status, finished_at=timezone.now())
     anybody = AnonymousUser()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         condition_of_folder(folder, anybody, is_empty=False)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         condition_of_folder(folder, boss, is_empty=False)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         conditions_of_accounts(accounts)
 
 

@@ -17,6 +17,7 @@ from tests.reading import mail
 from wagtail_mailarchive.models import AttachmentContent, EmailFolderPage
 from wagtail_mailarchive.reading import attachment_listing
 from wagtail_mailarchive.reading.attachment_listing import Choice
+from wagtail_mailarchive.reading.hidden import hidden_messages
 
 pytestmark = pytest.mark.django_db
 
@@ -190,8 +191,10 @@ def test_every_list_has_an_index_that_serves_its_order(
 ) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL plans by what a table holds")
-    request = Client().get(folder.url).wsgi_request
-    chosen = attachment_listing._chosen(folder, request, choice)
+    (page,) = archive(folder, "a.pdf")
+    PageViewRestriction.objects.create(page=page.page_ptr, restriction_type="login")
+    hidden = hidden_messages(folder.pk, Client().get(folder.url).wsgi_request)
+    chosen = attachment_listing._chosen(folder, hidden, choice)
     plan = chosen.order_by("-sorted_at", "-pk")[:50].explain()
     assert index in plan.split()
     assert "TEMP B-TREE" not in plan

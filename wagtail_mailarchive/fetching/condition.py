@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from ..conf import ArchiveSettings, archive_settings
@@ -75,7 +75,7 @@ MANAGER = Reader(may_fetch=True, may_connect=True)
 
 
 def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -> Condition:
-    """Return what to tell `user` of `folder`; five queries at most, permissions apart.
+    """Return what to tell `user` of `folder`; six queries at most, permissions apart.
 
     Args:
         user: of Django's authentication, signed in or not.
@@ -84,7 +84,7 @@ def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -
     allowed = folder.permissions_for_user(user)
     may_fetch = user.is_authenticated and allowed.can_fetch()
     reader = Reader(may_fetch=may_fetch, may_connect=may_fetch and allowed.can_manage_accounts())
-    watched = _watch(MailAccount.objects.filter(folder=folder))
+    watched = _watch(MailAccount.objects.filter(folder=folder), for_manager=may_fetch)
     if not watched:
         return Condition([states.no_account(folder, reader)])
     misses_worker = may_fetch and not WorkerHeartbeat.is_alive()
@@ -98,7 +98,7 @@ def condition_of_folder(folder: EmailFolderPage, user: Any, *, is_empty: bool) -
 def conditions_of_accounts(
     accounts: Iterable[MailAccount], reader: Reader = MANAGER
 ) -> dict[int, Condition]:
-    """Return account id -> condition, for those who may fetch; five queries.
+    """Return account id -> condition, for those who may fetch; six queries.
 
     Args:
         reader: whether they manage these accounts as well.
@@ -117,25 +117,39 @@ def conditions_of_accounts(
     }
 
 
-def _watch(accounts: QuerySet[MailAccount]) -> list[_Watched]:
+def _watch(accounts: QuerySet[MailAccount], *, for_manager: bool = True) -> list[_Watched]:
+    """Return what is known of accounts (three queries).
+
+    Pages of readers, which are asked for most, leave out what only managers are told.
+    """
+    if for_manager:
+        accounts = accounts.defer("sealed_secret", "ca_certificate", "description")
+        found = list(accounts.select_related("health", "created_by"))
+    else:
+        health = (f"health__{name}" for name in ("failures", "held_code", "held_params"))
+        told = ("name", "enabled", "login", "verified_at", *health)
+        found = list(accounts.select_related("health").only(*told))
+    if not found:
+        return []
     succeeded = FetchRun.objects.filter(account=OuterRef("pk"), status=RunStatus.SUCCEEDED)
-    found = list(
-        accounts.defer("sealed_secret", "ca_certificate", "description")
-        .select_related("health", "created_by")
-        .annotate(
-            latest=latest_run_id(),
-            checked_at=Subquery(succeeded.order_by("-pk").values("finished_at")[:1]),
-            left_out=Coalesce(_left_out(), 0),
-        )
+    facts = MailAccount.objects.filter(pk__in=[each.pk for each in found]).annotate(
+        latest=latest_run_id(),
+        checked_at=Subquery(succeeded.order_by("-pk").values("finished_at")[:1]),
+        left_out=Coalesce(_left_out(), 0) if for_manager else Value(0),
     )
-    runs = FetchRun.objects.in_bulk([each.latest for each in found if each.latest])
+    known = {
+        pk: tuple(values)
+        for pk, *values in facts.values_list("pk", "latest", "checked_at", "left_out")
+    }
+    runs = FetchRun.objects.in_bulk([latest for latest, *_ in known.values() if latest])
+    watched = []
     for account in found:
-        if account.latest:
-            runs[account.latest].account = account
-    return [
-        _Watched(each, health_of(each), runs.get(each.latest), each.checked_at, each.left_out)
-        for each in found
-    ]
+        latest, checked_at, left_out = known.get(account.pk, (None, None, 0))
+        run = runs.get(latest)
+        if run is not None:
+            run.account = account
+        watched.append(_Watched(account, health_of(account), run, checked_at, left_out))
+    return watched
 
 
 def _left_out() -> Subquery:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalManyToManyField
 from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
+from wagtail.url_routing import RouteResult
 
 from ..conf import archive_settings
 from .comment import Commenters, Moderation
@@ -152,6 +153,12 @@ class EmailFolderPage(RoutedPage, Page):
         made = PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
         if privacy == "editors":
             made.groups.set(groups_reading_in_admin(self))
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        found = super().route(request, path_components)
+        if getattr(found.page, "folder_id", None) == self.pk:
+            found.page.folder = self  # or its page asks for the folder again
+        return found
 
     def permissions_for_user(self, user: Any) -> FolderPermissionTester:
         return FolderPermissionTester(user, self)

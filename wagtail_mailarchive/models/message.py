@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from django.core.exceptions import PermissionDenied
@@ -16,6 +15,7 @@ from ..exceptions import MessageIsReadOnly
 from ..mime.message import Address
 from .permissions import MessagePermissionTester
 from .routing import RoutedPage
+from .shown_message import ShownMessage
 
 # What Wagtail may change about a message: its place when a folder moves, and its bookkeeping.
 _CHANGEABLE = frozenset(
@@ -30,7 +30,7 @@ class MessageChangeRefused(MessageIsReadOnly, PermissionDenied):
     """`MessageIsReadOnly` as Wagtail's views and API understand it: answered with 403, not 500."""
 
 
-class EmailMessagePage(RoutedPage, Page):
+class EmailMessagePage(ShownMessage, RoutedPage, Page):
     """A message.
 
     Attributes:
@@ -153,27 +153,6 @@ class EmailMessagePage(RoutedPage, Page):
         ]
 
     # -- what is shown ------------------------------------------------------------------------
-
-    @property
-    def display_subject(self) -> str:
-        """The whole subject, or a word for its absence in the reader's language."""
-        return self.subject or gettext("(no subject)")
-
-    @property
-    def display_sender(self) -> str:
-        return self.sender_name or self.sender_address or gettext("(no sender)")
-
-    @property
-    def is_sorted_by_received(self) -> bool:
-        """Whether Date is missing or absurd, so that the message stands by another time."""
-        return self.sent_at != self.sorted_at
-
-    @property
-    def sent_locally(self) -> datetime | None:
-        """The Date header in the sender's own zone; None without a Date or a zone."""
-        if self.sent_at is None or self.sent_offset is None:
-            return None
-        return self.sent_at.astimezone(timezone(timedelta(minutes=self.sent_offset)))
 
     def address_list(self, header: str) -> list[Address]:
         """Return the addresses of "from", "reply_to", "to", "cc" or "bcc"."""

@@ -29,10 +29,12 @@ def refused_restrictions(request: HttpRequest) -> QuerySet[PageViewRestriction]:
     once per restriction; a test holds both to the same answers.
     """
     kinds = PageViewRestriction
-    refused = Q(restriction_type=kinds.PASSWORD) & ~Q(pk__in=passed_passwords(request))
+    refused = Q(restriction_type=kinds.PASSWORD)
+    if passed_before := passed_passwords(request):
+        refused &= ~Q(pk__in=passed_before)
     if not request.user.is_authenticated:
-        refused |= Q(restriction_type=kinds.LOGIN)
-    if not request.user.is_superuser:
+        refused |= Q(restriction_type__in=(kinds.LOGIN, kinds.GROUPS))
+    elif not request.user.is_superuser:
         passed = kinds.objects.filter(
             restriction_type=kinds.GROUPS, groups__in=request.user.groups.values("pk")
         )

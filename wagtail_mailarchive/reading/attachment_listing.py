@@ -6,16 +6,17 @@ same in any folder. Numbers are not shown: counting would cost what the folder h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from ..models import Attachment, AttachmentContent, AttachmentKind, EmailFolderPage
+from .hidden import Hidden, any_of
 from .listing import Cursor
-from .privacy import unlisted
+from .message_rows import MessageRow, columns_of
 
 PAGE_SIZE = 48
 # Senders that are suggested, out of that many of the newest attachments.
@@ -25,9 +26,8 @@ _LOOKED_AT = 200
 INLINE = "inline"
 
 _COLUMNS = (
-    "position", "filename", "content_type", "size", "length", "sha256", "kind", "is_inline",
-    "sorted_at", "message__slug", "message__title", "message__subject", "message__sender_name",
-    "message__sender_address", "message__sorted_at",
+    "id", "position", "filename", "content_type", "size", "length", "sha256", "kind", "is_inline",
+    "sorted_at",
 )  # fmt: skip
 
 
@@ -51,12 +51,14 @@ class Listing:
     """One page of a list.
 
     Attributes:
-        attachments: newest first, with their messages.
+        attachments: newest first.
+        messages: theirs, in the same order.
         contents: of those that were read, by SHA-256; without text and picture.
         newer, older: cursors for the neighbouring pages; "" at an end.
     """
 
     attachments: list[Attachment]
+    messages: list[MessageRow]
     contents: dict[str, AttachmentContent]
     newer: str = ""
     older: str = ""
@@ -64,7 +66,7 @@ class Listing:
 
 def newest_first(
     folder: EmailFolderPage,
-    request: HttpRequest,
+    hidden: Collection[Hidden],
     choice: Choice,
     *,
     older_than: Cursor | None = None,
@@ -73,9 +75,10 @@ def newest_first(
     """Return a page of what is attached to messages that the reader may see (two queries).
 
     Args:
+        hidden: all that the reader may not see.
         older_than, newer_than: at most one; where the page begins or ends.
     """
-    chosen = _chosen(folder, request, choice)
+    chosen = _chosen(folder, hidden, choice)
     if newer_than is not None:
         # The first condition alone is what the index can use.
         chosen = chosen.filter(sorted_at__gte=newer_than.sorted_at).filter(
@@ -98,9 +101,9 @@ def kinds() -> list[tuple[str, str]]:
     return [(kind, str(word)) for kind, word in words]
 
 
-def senders(folder: EmailFolderPage, request: HttpRequest) -> dict[str, str]:
+def senders(folder: EmailFolderPage, hidden: Collection[Hidden]) -> dict[str, str]:
     """Return the names of those who attached something lately, by their addresses (one query)."""
-    latest = _chosen(folder, request, Choice()).order_by("-sorted_at", "-pk")
+    latest = _chosen(folder, hidden, Choice()).order_by("-sorted_at", "-pk")
     rows = latest.values_list("sender_address", "message__sender_name")[:_LOOKED_AT]
     found: dict[str, str] = {}
     for address, name in rows:
@@ -109,12 +112,15 @@ def senders(folder: EmailFolderPage, request: HttpRequest) -> dict[str, str]:
     return found
 
 
-def _chosen(folder: EmailFolderPage, request: HttpRequest, choice: Choice) -> QuerySet[Attachment]:
+def _chosen(
+    folder: EmailFolderPage, hidden: Collection[Hidden], choice: Choice
+) -> QuerySet[Attachment]:
     """Return what is chosen and attached to messages that the reader may see."""
     attachments = Attachment.objects.filter(folder=folder, is_inline=choice.kind == INLINE)
-    # Not by joining the messages: SQLite would look through all of them first, to filter by them.
-    for hidden in unlisted(folder.pk, request):
-        attachments = attachments.exclude(message__in=hidden.values("pk"))
+    if hidden:
+        # Not by joining the messages: SQLite would look through all of them first, to filter by
+        # them.
+        attachments = attachments.exclude(message__in=any_of([each.pk for each in hidden]))
     if choice.kind and choice.kind != INLINE:
         attachments = attachments.filter(kind=choice.kind)
     if choice.sender:
@@ -125,16 +131,26 @@ def _chosen(folder: EmailFolderPage, request: HttpRequest, choice: Choice) -> Qu
     return attachments
 
 
-def _rows(attachments: QuerySet[Attachment]) -> list[Attachment]:
-    return list(attachments.select_related("message").only(*_COLUMNS)[: PAGE_SIZE + 1])
+_Row = tuple[Attachment, MessageRow]
 
 
-def _listing(attachments: list[Attachment], *, newer: bool, older: bool) -> Listing:
-    if not attachments:
-        return Listing([], {})
+def _rows(attachments: QuerySet[Attachment]) -> list[_Row]:
+    found = attachments.values_list(*_COLUMNS, *columns_of("message"))[: PAGE_SIZE + 1]
+    end = len(_COLUMNS)
+    return [
+        (Attachment(**dict(zip(_COLUMNS, values[:end], strict=True))), MessageRow(*values[end:]))
+        for values in found
+    ]
+
+
+def _listing(rows: list[_Row], *, newer: bool, older: bool) -> Listing:
+    if not rows:
+        return Listing([], [], {})
+    attachments = [attachment for attachment, _ in rows]
     first, last = attachments[0], attachments[-1]
     return Listing(
         attachments,
+        [message for _, message in rows],
         contents_of(attachments),
         newer=str(Cursor(first.sorted_at, first.pk)) if newer else "",
         older=str(Cursor(last.sorted_at, last.pk)) if older else "",

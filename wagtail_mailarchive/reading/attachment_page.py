@@ -15,6 +15,7 @@ from . import attachment_listing, listing
 from .addresses import message_address, page_address, route_address
 from .attachment_listing import INLINE, Choice
 from .attachments import attachment_row
+from .hidden import hidden_messages
 from .pages import render_page
 from .zones import reader_zone
 
@@ -37,11 +38,12 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     month = request.GET.get("month", "")
     if view not in _VIEWS or kind not in ("", INLINE, *AttachmentKind.values):
         raise Http404
+    hidden = hidden_messages(page.pk, request)
     try:
         between = bounds(*listing.parse_month(month), zone) if month else None
         found = attachment_listing.newest_first(
             page,
-            request,
+            hidden,
             Choice(kind, sender, between),
             older_than=_cursor(request, "before"),
             newer_than=_cursor(request, "after"),
@@ -55,12 +57,12 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     rows = [
         (
             attachment_row(each, where, found.contents.get(each.sha256)),
-            each.message,
+            message,
             where,
-            _with(address, **{**shown, "from": each.message.sender_address.lower()}),
+            _with(address, **{**shown, "from": message.sender_address.lower()}),
         )
-        for each in found.attachments
-        for where in [message_address(folder_address, each.message.slug)]
+        for each, message in zip(found.attachments, found.messages, strict=True)
+        for where in [message_address(folder_address, message.slug)]
     ]
     return render_page(
         page,
@@ -74,8 +76,8 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
             "sender": sender,
             "month": month,
             "kinds": attachment_listing.kinds(),
-            "senders": attachment_listing.senders(page, request),
-            "months": listing.months(page, request, zone),
+            "senders": attachment_listing.senders(page, hidden),
+            "months": listing.months(page, zone, hidden),
             "is_narrowed": any(scope.values()),
             "gallery_address": _with(address, **scope),
             "list_address": _with(address, **scope, view="list"),

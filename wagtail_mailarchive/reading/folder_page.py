@@ -73,7 +73,7 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     values = values_of(page, request, hidden)
     if narrowing.facet.get("account", "") not in ("", *(each for each, *_ in values.accounts)):
         raise listing.BadAddress("account")
-    months = listing.months(page, request, zone, hidden)
+    months = listing.months(page, zone, hidden)
     address = page_address(page, request)
     period, facet = narrowing.period, narrowing.facet
     # Senders are not narrowed down; what is chosen there leads to messages.

@@ -20,6 +20,7 @@ _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 # "On Wed, 18 Nov 2026 at 15:46, Bo Andersen wrote:", in any language: it says who and when.
 _LONGEST_ATTRIBUTION = 500  # characters, over all of its lines
 _ATTRIBUTION_LINES = 3
+_MARKS = "-_=*"  # what a line above the original begins with, or a blank
 _RULE = re.compile(r"\s*[_-]{10,}\s*")
 _HEADER_LINES = 6  # below "From:", those that may hold the others
 
@@ -167,10 +168,16 @@ def _rest(lines: Sequence[str]) -> int:
     for at, line in enumerate(lines):
         if line.startswith(">"):
             continue
-        stripped = line.strip(" \t\n*")
-        if ORIGINAL.fullmatch(line.rstrip("\n")[:200]) or FORWARDED.match(line):
+        # Few lines begin so or hold a colon, and trying all these words at each takes longest.
+        if (line[0] in _MARKS or line[0].isspace()) and (
+            ORIGINAL.fullmatch(line.rstrip("\n")[:200]) or FORWARDED.match(line)
+        ):
             return at
-        if FROM.match(stripped) and _is_header(lines, at):
+        if (
+            (":" in line or "：" in line)
+            and FROM.match(line.strip(" \t\n*"))
+            and _is_header(lines, at)
+        ):
             return at - 1 if at and _RULE.fullmatch(lines[at - 1][:200]) else at
     return len(lines)
 

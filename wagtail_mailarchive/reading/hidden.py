@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
@@ -27,10 +27,13 @@ class Hidden:
     """A message that a reader may not be told of.
 
     Attributes:
+        pk: its page.
         text_id: its `MessageText`; None if it has none.
         listed: it is published, and so is part of its thread's summary.
+        thread_last_at: of its thread, as summarised; None if it is in none.
     """
 
+    pk: int
     text_id: int | None
     thread_id: int | None
     listed: bool
@@ -38,22 +41,24 @@ class Hidden:
     sender: str | None
     list_id: str | None
     has_attachment: bool | None
+    thread_last_at: datetime | None
 
 
 def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
     """Return what `request` may not be told of in a folder that it may read (two queries)."""
-    text = {name: F(f"text_entry__{name}") for name in ("sender", "list_id", "has_attachment")}
     return [
         Hidden(*values)
         for messages in unlisted(folder_id, request)
         for values in messages.order_by().values_list(
+            "pk",
             "text_entry__id",
             "thread_id",
             "listed",
             "sorted_at",
-            text["sender"],
-            text["list_id"],
-            text["has_attachment"],
+            "text_entry__sender",
+            "text_entry__list_id",
+            "text_entry__has_attachment",
+            "thread__last_at",
         )
     ]
 

@@ -8,13 +8,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from django.http import HttpRequest
 from django.utils.dates import MONTHS
 from django.utils.translation import ngettext
 
 from ..archive import month_counts
 from ..models import EmailFolderPage
-from .hidden import Hidden, hidden_messages
+from .hidden import Hidden
 
 PAGE_SIZE = 50
 
@@ -109,19 +108,10 @@ def parse_month(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def months(
-    folder: EmailFolderPage,
-    request: HttpRequest,
-    zone: tzinfo,
-    hidden: Collection[Hidden] | None = None,
-) -> list[Month]:
-    """Return the months that hold messages the reader may see, newest first.
-
-    Args:
-        hidden: what the reader may not see, where that was asked for before.
-    """
+def months(folder: EmailFolderPage, zone: tzinfo, hidden: Collection[Hidden]) -> list[Month]:
+    """Return the months that hold messages the reader may see, newest first (one query)."""
     counts = Counter(month_counts.by_month(folder.pk, zone))
-    for each in hidden_messages(folder.pk, request) if hidden is None else hidden:
+    for each in hidden:
         local = each.sorted_at.astimezone(zone)
         counts[local.year, local.month] -= 1
     return [Month(*key, counts[key]) for key in sorted(counts, reverse=True) if counts[key] > 0]

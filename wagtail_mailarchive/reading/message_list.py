@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from ..models import EmailMessagePage
 from .keyset import ListPage, Place, around, cut
-from .listing import COLUMNS, PAGE_SIZE
+from .listing import PAGE_SIZE
+from .message_rows import MessageRow, columns_of
 from .narrowing import Chosen
 
 
-def newest_first(chosen: Chosen, place: Place[int]) -> ListPage[EmailMessagePage]:
+def newest_first(chosen: Chosen, place: Place[int]) -> ListPage[MessageRow]:
     """Return a page of messages (one query)."""
-    rows = chosen.with_messages(around(chosen.rows, chosen.key, place, PAGE_SIZE), COLUMNS)
+    found = around(chosen.rows, chosen.key, place, PAGE_SIZE)
+    rows = found.values_list(chosen.key, *columns_of(chosen.message))
     page, newer, older = cut(list(rows), place, PAGE_SIZE)
     if not page:
         return ListPage()
     return ListPage(
-        [chosen.message_of(row) for row in page],
-        newer=str(chosen.key_of(page[0])) if newer else "",
-        older=str(chosen.key_of(page[-1])) if older else "",
+        [MessageRow(*values) for _, *values in page],
+        newer=str(page[0][0]) if newer else "",
+        older=str(page[-1][0]) if older else "",
     )

@@ -129,9 +129,6 @@ class Chosen:
         needed = (self.key, *(f"{self.message}__{column}" for column in columns))
         return rows.select_related(self.message).only(*needed)
 
-    def key_of(self, row: Any) -> int:
-        return int(getattr(row, self.key))
-
     def message_of(self, row: Any) -> EmailMessagePage:
         message: EmailMessagePage = (row if self.key == "pk" else row.text).message
         return message

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
 from django.http import HttpRequest
+from wagtail.models import Page
 
 from ..models import EmailMessagePage
-from ..models.privacy import readable
+from ..models.privacy import refused_pages
+from ..models.shown_message import shown_sender, shown_subject
 from .addresses import message_address
+
+# One step along an index. Of the conditions the first alone is what that can use.
+_STEP = """
+SELECT * FROM (
+    SELECT '{name}', page.slug, message.subject, message.sender_name, message.sender_address
+    FROM {messages} message JOIN {pages} page ON page.id = message.page_ptr_id
+    WHERE message.{within} = %s AND message.sorted_at {beyond}= %s
+        AND (message.sorted_at {beyond} %s OR message.page_ptr_id {beyond} %s)
+        AND page.live AND NOT message.trashed AND message.page_ptr_id NOT IN ({refused})
+    ORDER BY message.sorted_at {order}, message.page_ptr_id {order}
+    LIMIT 1
+) AS {name}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +40,41 @@ class Neighbour:
 class Neighbours:
     """Each is None at an end."""
 
-    newer: Neighbour | None
-    older: Neighbour | None
+    newer: Neighbour | None = None
+    older: Neighbour | None = None
     thread_previous: Neighbour | None = None
     thread_next: Neighbour | None = None
 
 
 def neighbours(page: EmailMessagePage, request: HttpRequest, folder_address: str) -> Neighbours:
-    """Return the neighbours by date; each is one step along an index."""
-
-    def shown(found: EmailMessagePage | None) -> Neighbour | None:
-        if found is None:
-            return None
-        address = message_address(folder_address, found.slug)
-        return Neighbour(found.display_subject, found.display_sender, address)
-
-    def after(messages: QuerySet[EmailMessagePage]) -> EmailMessagePage | None:
-        # The first condition alone is what the index can use.
-        later = messages.filter(sorted_at__gte=page.sorted_at).filter(
-            Q(sorted_at__gt=page.sorted_at) | Q(pk__gt=page.pk)
+    """Return the neighbours by date (one query; Django took most of the page's time for four)."""
+    steps = [("newer", "folder_id", ">"), ("older", "folder_id", "<")]
+    if page.thread_id is not None:
+        steps += [("thread_previous", "thread_id", "<"), ("thread_next", "thread_id", ">")]
+    refused = refused_pages(request)
+    moment = connection.ops.adapt_datetimefield_value(page.sorted_at)
+    queries: list[str] = []
+    values: list[Any] = []
+    for name, within, beyond in steps:
+        queries.append(
+            _STEP.format(
+                name=name,
+                messages=EmailMessagePage._meta.db_table,
+                pages=Page._meta.db_table,
+                within=within,
+                beyond=beyond,
+                order="ASC" if beyond == ">" else "DESC",
+                refused=refused.sql,
+            )
         )
-        return _first(later.order_by("sorted_at", "pk"), request)
-
-    def before(messages: QuerySet[EmailMessagePage]) -> EmailMessagePage | None:
-        earlier = messages.filter(sorted_at__lte=page.sorted_at).filter(
-            Q(sorted_at__lt=page.sorted_at) | Q(pk__lt=page.pk)
-        )
-        return _first(earlier.order_by("-sorted_at", "-pk"), request)
-
-    in_folder = EmailMessagePage.objects.filter(folder=page.folder_id)
-    newer, older = shown(after(in_folder)), shown(before(in_folder))
-    if page.thread_id is None:
-        return Neighbours(newer, older)
-    in_thread = EmailMessagePage.objects.filter(thread=page.thread_id)
-    return Neighbours(newer, older, shown(before(in_thread)), shown(after(in_thread)))
-
-
-def _first(messages: QuerySet[EmailMessagePage], request: HttpRequest) -> EmailMessagePage | None:
-    columns = ("slug", "title", "subject", "sender_name", "sender_address")
-    return readable(messages, request).only(*columns).first()
+        values += [getattr(page, within), moment, moment, page.pk, *refused.params]
+    found = {}
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(queries), values)
+        for name, slug, subject, sender_name, sender_address in cursor:
+            found[name] = Neighbour(
+                shown_subject(subject),
+                shown_sender(sender_name, sender_address),
+                message_address(folder_address, slug),
+            )
+    return Neighbours(**found)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
-from ..models import EmailFolderPage, EmailMessagePage, FacetCount, FacetKind, MessageText
+from ..models import EmailFolderPage, FacetCount, FacetKind, MessageText
 from .hidden import Hidden, any_of, readable_texts
 from .keyset import ListPage, Place, around, cut
-from .listing import COLUMNS, PAGE_SIZE
+from .listing import PAGE_SIZE
+from .message_rows import MessageRow, columns_of
+from .row_markup import time_markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,21 @@ class SenderRow:
     value: str
     name: str
     messages: int
-    latest: EmailMessagePage
+    latest: MessageRow
 
     @property
     def noun(self) -> str:
         """What its number counts."""
         return ngettext("message", "messages", self.messages)
 
+    @property
+    def time_markup(self) -> SafeString:
+        return time_markup(self.latest.sorted_at, "mailarchive-row__date")
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many messages of one sender a reader may be told of; `newest` is a `MessageText`."""
+    """How many messages of one sender there are; `newest` is a `MessageText`."""
 
     value: str
     messages: int
@@ -52,24 +59,35 @@ def latest_first(
     place: Place[int],
     hidden: Collection[Hidden],
 ) -> ListPage[SenderRow]:
-    """Return a page of senders (two queries, and one more where messages are hidden)."""
-    known, concerned = _known(folder), _concerned(hidden)
-    found = _counted(around(_without(known, concerned), "newest", place, PAGE_SIZE))
-    if concerned:
-        found += [
-            each
-            for each in _seen_otherwise(folder, known, request, concerned)
-            if (place.before is None or each.newest < place.before)
-            and (place.after is None or each.newest > place.after)
-        ]
+    """Return a page of senders (two queries; one more where messages are hidden, and another where
+    these are the latest of somebody)."""
+    known, lost, gone = _known(folder), _lost(hidden), _texts(hidden)
+    others = known
+    again: list[Counted] = []
+    if gone:
+        # Whose latest message is hidden stands elsewhere.
+        moved = known.filter(newest__in=any_of(gone)).values_list("value", flat=True)
+        if values := list(moved):
+            others = known.exclude(value__in=any_of(values))
+            again = [
+                each
+                for each in _seen_otherwise(folder, known, request, values)
+                if (place.before is None or each.newest < place.before)
+                and (place.after is None or each.newest > place.after)
+            ]
+    found = [*_counted(around(others, "newest", place, PAGE_SIZE)), *again]
+    if again:
         found.sort(key=lambda each: each.newest, reverse=place.after is None)
     page, newer, older = cut(found, place, PAGE_SIZE)
     if not page:
         return ListPage()
-    latest = latest_messages(page)
+    texts = MessageText.objects.filter(pk__in=[each.newest for each in page])
+    latest = {
+        key: MessageRow(*values) for key, *values in texts.values_list("pk", *columns_of("message"))
+    }
     return ListPage(
         [
-            SenderRow(each.value, latest[each.newest].sender_name, each.messages, message)
+            SenderRow(each.value, message.sender_name, each.messages - lost[each.value], message)
             for each in page
             if (message := latest.get(each.newest)) is not None
         ],
@@ -81,32 +99,42 @@ def latest_first(
 def most(
     folder: EmailFolderPage, request: HttpRequest, hidden: Collection[Hidden], limit: int
 ) -> list[Counted]:
-    """Return who wrote most, those without an address left out (one query, or two)."""
-    known = _known(folder).exclude(value="")
-    concerned = _concerned(hidden)
-    found = _counted(_without(known, concerned).order_by("-messages")[:limit])
-    if concerned:
-        found += _seen_otherwise(folder, known, request, concerned)
-    return sorted(found, key=lambda each: (-each.messages, each.value))[:limit]
+    """Return who wrote most, those without an address left out (one query, rarely two)."""
+    known, lost, gone = _known(folder).exclude(value=""), _lost(hidden), _texts(hidden)
+    # As many more are asked for as might fall behind for what is hidden.
+    counted = _counted(known.order_by("-messages")[: limit + len(lost)])
+    left = [Counted(each.value, each.messages - lost[each.value], each.newest) for each in counted]
+    left = [each for each in left if each.messages > 0]
+    left.sort(key=lambda each: (-each.messages, each.value))
+    found = left[:limit]
+    moved = [each.value for each in found if each.newest in gone]
+    if not moved:
+        return found
+    newest = {each.value: each.newest for each in _seen_otherwise(folder, known, request, moved)}
+    return [
+        Counted(each.value, each.messages, newest.get(each.value, each.newest))
+        for each in found
+        if each.newest not in gone or each.value in newest
+    ]
 
 
-def latest_messages(counted: Iterable[Counted]) -> dict[int, EmailMessagePage]:
-    """Return the messages of these texts by their keys (one query)."""
+def names(counted: Iterable[Counted]) -> dict[int, str]:
+    """Return the sender's name in each latest message, by the keys of their texts (one query)."""
     texts = MessageText.objects.filter(pk__in=[each.newest for each in counted])
-    only = (f"message__{column}" for column in COLUMNS)
-    return {each.pk: each.message for each in texts.select_related("message").only("pk", *only)}
+    return dict(texts.values_list("pk", "message__sender_name"))
 
 
 def _known(folder: EmailFolderPage) -> QuerySet[FacetCount]:
     return FacetCount.objects.filter(folder=folder, kind=FacetKind.SENDER, messages__gt=0)
 
 
-def _concerned(hidden: Iterable[Hidden]) -> Counter[str]:
+def _lost(hidden: Iterable[Hidden]) -> Counter[str]:
+    """Return how many messages of each sender are hidden."""
     return Counter(each.sender for each in hidden if each.sender is not None)
 
 
-def _without(known: QuerySet[FacetCount], concerned: Collection[str]) -> QuerySet[FacetCount]:
-    return known.exclude(value__in=any_of(concerned)) if concerned else known
+def _texts(hidden: Iterable[Hidden]) -> set[int]:
+    return {each.text_id for each in hidden if each.text_id is not None}
 
 
 def _counted(known: QuerySet[FacetCount]) -> list[Counted]:
@@ -117,12 +145,12 @@ def _seen_otherwise(
     folder: EmailFolderPage,
     known: QuerySet[FacetCount],
     request: HttpRequest,
-    concerned: Counter[str],
+    senders: Collection[str],
 ) -> list[Counted]:
-    """Return what this reader sees of the few senders some of whose messages are hidden."""
+    """Return a few senders by the latest of their messages that this reader sees."""
     texts = readable_texts(folder.pk, request).filter(folder=folder, sender=OuterRef("value"))
-    seen = known.filter(value__in=any_of(concerned)).annotate(
+    seen = known.filter(value__in=any_of(senders)).annotate(
         seen=Subquery(texts.order_by("-pk").values("pk")[:1])
     )
     rows = seen.filter(seen__isnull=False).values_list("value", "messages", "seen")
-    return [Counted(value, number - concerned[value], newest) for value, number, newest in rows]
+    return [Counted(*values) for values in rows]

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary
-from ..models import EmailFolderPage, EmailMessagePage, Thread
+from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
 from ..models.comment import comment_counts_of_threads
 from ..models.privacy import readable
 from .addresses import thread_address
@@ -99,7 +99,8 @@ def latest_first(
 ) -> ListPage[ThreadRow]:
     """Return a page of all threads.
 
-    Two queries, two more where some hold hidden messages, and one for readers who are signed in.
+    Two queries, up to three more where some hold hidden messages, and one for readers who are
+    signed in.
     """
     page = page_of_threads(folder, request, place, hidden, size=PAGE_SIZE)
     rows = _rows(page.rows, request, _concerned(hidden), folder_address)
@@ -121,12 +122,12 @@ def page_of_threads(
         between: only those whose latest message came from the first moment to just before the
             second.
     """
-    concerned = _concerned(hidden)
+    moved = _moved(hidden)
     threads = Thread.objects.filter(folder=folder, message_count__gt=0).only(*_COLUMNS)
-    unconcerned = _within(_without(threads, concerned), "last_at", between)
-    found = [Found(each, each.last_at) for each in _around(unconcerned, place, size)]
-    if concerned:
-        found += _seen_otherwise(threads.filter(pk__in=any_of(concerned)), request, place, between)
+    unmoved = _within(_without(threads, moved), "last_at", between)
+    found = [Found(each, each.last_at) for each in _around(unmoved, place, size)]
+    if moved:
+        found += _seen_otherwise(threads.filter(pk__in=any_of(moved)), request, place, between)
         found.sort(key=_order, reverse=place.after is None)
     page, newer, older = cut(found, place, size)
     if not page:
@@ -146,14 +147,18 @@ def latest_among(
     folder_address: str,
 ) -> ListPage[ThreadRow]:
     """Return a page of the threads that some messages are of, by the latest of these."""
-    columns = ("sorted_at", "snippet", *(f"thread__{name}" for name in _COLUMNS))
     page, newer, older = cut(chosen.latest_of_threads(place, PAGE_SIZE), place, PAGE_SIZE)
     if not page:
         return ListPage()
-    latest = chosen.rows.filter(**{f"{chosen.key}__in": page}).order_by(f"-{chosen.key}")
-    rows = chosen.with_messages(latest, columns).select_related(f"{chosen.message}__thread")
-    messages = [chosen.message_of(row) for row in rows]
-    found = [Found(each.thread, each.sorted_at, each.snippet) for each in messages if each.thread]
+    # These are messages that the reader may see, found just now.
+    latest = MessageText.objects.filter(pk__in=page).order_by("-pk")
+    of_thread = (f"message__thread__{name}" for name in ("pk", *_COLUMNS))
+    rows = latest.values_list("message__sorted_at", "message__snippet", *of_thread)
+    found = [
+        Found(Thread(pk=pk, **dict(zip(_COLUMNS, values, strict=True))), sorted_at, snippet)
+        for sorted_at, snippet, pk, *values in rows
+        if pk is not None
+    ]
     return ListPage(
         _rows(found, request, _concerned(hidden), folder_address),
         newer=str(page[0]) if newer else "",
@@ -184,8 +189,19 @@ def _concerned(hidden: Iterable[Hidden]) -> set[int]:
     return {each.thread_id for each in hidden if each.listed and each.thread_id is not None}
 
 
-def _without(threads: QuerySet[Thread], concerned: Collection[int]) -> QuerySet[Thread]:
-    return threads.exclude(pk__in=any_of(concerned)) if concerned else threads
+def _moved(hidden: Iterable[Hidden]) -> set[int]:
+    """Return the threads whose latest message is hidden, so that they stand elsewhere."""
+    return {
+        each.thread_id
+        for each in hidden
+        if each.listed
+        and each.thread_id is not None
+        and (each.thread_last_at is None or each.sorted_at >= each.thread_last_at)
+    }
+
+
+def _without(threads: QuerySet[Thread], keys: Collection[int]) -> QuerySet[Thread]:
+    return threads.exclude(pk__in=any_of(keys)) if keys else threads
 
 
 def _within(

@@ -19,7 +19,7 @@ from .addresses import message_address
 from .attachment_listing import contents_of
 from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
-from .row_markup import answers_markup, time_markup
+from .row_markup import MessageItems, answers_markup, author_markup, time_markup
 from .text_body import text_as_html
 from .thread_messages import cursor_of
 
@@ -61,6 +61,7 @@ class Post:
         is_new: it came since the reader's last visit.
         is_open: it is not folded.
         comments: shown on its own page.
+        pages_markup, copy_markup: items that lead to its own page, and copy its address.
     """
 
     message: EmailMessagePage
@@ -76,10 +77,16 @@ class Post:
     is_new: bool
     is_open: bool
     comments: int
+    pages_markup: SafeString
+    copy_markup: SafeString
 
     @property
     def time_markup(self) -> SafeString:
         return time_markup(self.message.sorted_at)
+
+    @property
+    def author_markup(self) -> SafeString:
+        return author_markup(self.author)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +130,10 @@ def posts(
         each.pk for each in messages if manner.new_above is not None and each.pk > manner.new_above
     }
     topic = canonical_subject(subject)
+    items = MessageItems()
     found = []
     for each in messages:
+        sender = each.display_sender
         address = message_address(folder_address, each.slug)
         text, is_cut = cut(texts.get(each.pk, ""), manner.characters)
         shown = attachments[each.pk][:_MOST_ATTACHMENTS]
@@ -147,6 +156,8 @@ def posts(
                 # Where something is new, the rest stands back.
                 is_open=manner.is_printed or (not manner.is_closed and (not new or each.pk in new)),
                 comments=comments.get(each.pk, 0),
+                pages_markup=items.pages(address, sender, has_html=each.has_html),
+                copy_markup=items.copy(address, sender),
             )
         )
     return found

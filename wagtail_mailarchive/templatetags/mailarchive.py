@@ -1,15 +1,16 @@
-"""What templates of messages cannot say themselves."""
+"""What templates of messages cannot say themselves, or not as fast."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django import template
 from django.contrib.messages.storage.base import Message
-from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.safestring import SafeString
 
-from ..models import EmailMessagePage
+from ..models.shown_message import ShownMessage
+from ..reading import row_markup
 
 register = template.Library()
 # Parts of a message's page that say themselves what came of what was done there, by `extra_tags`.
@@ -26,17 +27,24 @@ def about(notices: Iterable[Message] | None, part: str) -> list[Message]:
 
 
 @register.filter
-def sent_there(message: EmailMessagePage) -> str:
+def sent_there(message: ShownMessage) -> str:
     """Return the Date by the sender's own clock, with its offset; "" if it gave no zone."""
-    moment = message.sent_locally
-    offset = message.sent_offset
-    if moment is None or offset is None:
-        return ""
-    hours, minutes = divmod(abs(offset), 60)
-    sign = "-" if offset < 0 else "+"
-    # Without its zone: the template language would turn the time into the reader's.
-    clock = date_format(moment.replace(tzinfo=None), "DATETIME_FORMAT")
-    return gettext("%(time)s (UTC%(offset)s)") % {
-        "time": clock,
-        "offset": f"{sign}{hours:02}:{minutes:02}",
-    }
+    return row_markup.sent_there(message)
+
+
+@register.filter
+def time_of_message(message: ShownMessage) -> SafeString:
+    """Return when a message of a list was sent, with the sender's own clock as its title."""
+    return row_markup.message_time_markup(message)
+
+
+@register.filter
+def beginning(text: str, length: int) -> str:
+    """Return what `truncatechars` does, which is slow with short texts, too."""
+    return row_markup.beginning(text, length)
+
+
+@register.filter
+def moment(value: datetime, formats: str) -> SafeString:
+    """Return `<time>` for an aware time, in formats such as "DATE_FORMAT TIME_FORMAT"."""
+    return row_markup.moment_markup(value, *formats.split())
