@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,6 +22,7 @@ from tests.reading import mail
 from wagtail_mailarchive.archive.quotations import find, paragraphs, quote
 from wagtail_mailarchive.models import Annotation, EmailFolderPage, EmailMessagePage, MessageText
 from wagtail_mailarchive.models.annotation import CONTEXT, MAX_QUOTATION, MOST_REPLIES
+from wagtail_mailarchive.reading.notes import Note, html_with_notes, text_with_notes
 from wagtail_mailarchive.reading.passages import Passage, ShownText, places
 from wagtail_mailarchive.reading.text_body import text_as_html
 
@@ -94,6 +96,29 @@ def test_overlapping_passages_each_get_their_number() -> None:
     shown = ShownText("<p>abcdef</p>").marked(passages, lambda number: f"[{number}]")
     mark = '<mark class="mailarchive-mark">'
     assert shown == f"<p>{mark}ab</mark>{mark}cd</mark>[1]{mark}ef</mark>[2]</p>"
+
+
+def test_a_hundred_notes_on_half_a_megabyte_are_each_marked_where_they_belong() -> None:
+    lines = [f"Row {number} holds what row {number} held." for number in range(15_000)]
+    text = "\n".join(lines)
+    html = f"<table>{''.join(f'<tr><td>{each}</td></tr>' for each in lines)}</table>"
+    assert len(text) > 500_000
+    notes = []
+    for number in range(1, 101):
+        words = f"holds what row {number * 130} held"
+        passage = quote(text, text.index(words), text.index(words) + len(words))
+        assert passage is not None
+        kept = Annotation(pk=number, **asdict(passage))
+        notes.append(Note(number, kept, [], ""))
+    mark, reference = '<mark class="mailarchive-mark">', '<sup class="mailarchive-ref">'
+    shown, lost = text_with_notes(text_as_html(text), text, notes)
+    body = html_with_notes(html, notes)
+    assert not lost
+    for number in range(1, 101):
+        row = number * 130
+        marked = f"Row {row} {mark}holds what row {row} held</mark>{reference}"
+        assert f'{marked}<a href="#note-{number}" ' in shown
+        assert f"{marked}{number}</sup>." in body
 
 
 # -- pages -----------------------------------------------------------------------------------
