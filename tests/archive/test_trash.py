@@ -278,6 +278,6 @@ def test_a_thousand_messages_cost_no_more_than_fifty_queries(
     few, many = cost(3), cost(40)
     assert [a - b for a, b in zip(many, few, strict=True)] == [0, 0, 0, 0]
     put_, restored, _again, erased = many
-    assert put_ * 1000 / trash.TOGETHER <= 50
     assert restored * 1000 / trash.TOGETHER <= 50
-    assert erased * 1000 / erasing.TOGETHER <= 50
+    # Deleting is both.
+    assert put_ * 1000 / trash.TOGETHER + erased * 1000 / erasing.TOGETHER <= 50

@@ -41,13 +41,13 @@ from ..models import (
 )
 from ..models.original import DATABASE
 from . import contents, pages, rows, thread_summaries
-from .bulk_deletion import delete_messages, delete_rows
+from .bulk_deletion import among, delete_messages, delete_rows
 from .originals import stored_name
 from .transactions import commit
 
 # Messages in one transaction. What refers to messages is asked for once in each, so that larger
 # ones cost less; SQLite takes 32,766 keys in a statement.
-TOGETHER = 2000
+TOGETHER = 4000
 
 # Numbers of a folder that are 0 once its mail is erased.
 _COUNTED: tuple[type[Model], ...] = (FacetCount, MonthCount)
@@ -137,8 +137,8 @@ def _erase(grave: _Grave, message_ids: Sequence[int], fence: Callable[[], None])
     comments = _comments(found) if grave.keeps_comments else {}
     _settle_ledger(folder_id, keys, original_ids)
     _delete_attachments(keys)
-    delete_rows(MessageText._base_manager.filter(message__in=keys))
-    delete_rows(TrashEntry._base_manager.filter(message__in=keys))
+    delete_rows(MessageText._base_manager.filter(message__in=among(keys)))
+    delete_rows(TrashEntry._base_manager.filter(message__in=among(keys)))
     delete_messages(keys, folder.title)
     thread_summaries.recount({thread for *_, thread in found if thread is not None})
     # A count that was wrong already must not fall below zero, which the database refuses.
@@ -168,13 +168,13 @@ def _erase_records(grave: _Grave, fence: Callable[[], None]) -> int:
 
 def _settle_ledger(folder_id: int, keys: Sequence[int], original_ids: Sequence[int]) -> None:
     """Say in the ledger that these are erased; copies in this folder's quarantine as well."""
-    of_pages = LedgerEntry.objects.filter(message__in=keys)
+    of_pages = LedgerEntry.objects.filter(message__in=among(keys))
     in_quarantine = LedgerEntry.objects.filter(
-        mailbox__folder=folder_id, original__in=original_ids, outcome=Outcome.QUARANTINED
+        mailbox__folder=folder_id, original__in=among(original_ids), outcome=Outcome.QUARANTINED
     )
     entries = [*of_pages.values_list("pk", flat=True), *in_quarantine.values_list("pk", flat=True)]
-    delete_rows(Envelope._base_manager.filter(entry__in=entries))
-    LedgerEntry.objects.filter(pk__in=entries).update(
+    delete_rows(Envelope._base_manager.filter(entry__in=among(entries)))
+    LedgerEntry.objects.filter(pk__in=among(entries)).update(
         outcome=Outcome.ERASED,
         message=None,
         original=None,
@@ -185,7 +185,7 @@ def _settle_ledger(folder_id: int, keys: Sequence[int], original_ids: Sequence[i
 
 
 def _delete_attachments(keys: Sequence[int]) -> None:
-    attachments = Attachment._base_manager.filter(message__in=keys)
+    attachments = Attachment._base_manager.filter(message__in=among(keys))
     hashes = set(attachments.values_list("sha256", flat=True))
     delete_rows(attachments)
     contents.forget_unused(hashes)
@@ -211,7 +211,7 @@ def _bury(
     Rows are locked in the order of SHA-256, as the writer inserts them: whoever archives the same
     mail elsewhere at this moment waits, and then brings the bytes anew.
     """
-    originals = Original.objects.filter(pk__in=original_ids).order_by("sha256")
+    originals = Original.objects.filter(pk__in=among(original_ids)).order_by("sha256")
     found, now = list(originals.select_for_update()), timezone.now()
     gone = _unheld(found)
     gone_ids = {each.pk for each in gone}
@@ -241,7 +241,7 @@ def _unheld(originals: Sequence[Original]) -> list[Original]:
     this = OuterRef("pk")
     in_pages = Exists(EmailMessagePage.objects.filter(original=this))
     in_ledger = Exists(LedgerEntry.objects.filter(original=this))
-    chosen = Original.objects.filter(pk__in=[each.pk for each in originals]).order_by()
+    chosen = Original.objects.filter(pk__in=among(each.pk for each in originals)).order_by()
     held = set(chosen.filter(Q(in_pages) | Q(in_ledger)).values_list("pk", flat=True))
     return [each for each in originals if each.pk not in held]
 
@@ -252,7 +252,7 @@ def _delete_bytes(originals: Sequence[Original]) -> None:
     Whoever is stopped between the two erases the same messages again, and deletes what is not there
     any more without complaint.
     """
-    keys = [each.pk for each in originals]
+    keys = among(each.pk for each in originals)
     delete_rows(OriginalChunk._base_manager.filter(original__in=keys))
     delete_rows(DkimSignature._base_manager.filter(original__in=keys))
     delete_rows(Original._base_manager.filter(pk__in=keys))

@@ -33,7 +33,7 @@ from .search.texts import ATTACHED, COLUMNS
 from .transactions import commit
 
 # Messages in one transaction.
-TOGETHER = 500
+TOGETHER = 1000
 # The folder of attachments that no list shows; no page has this key.
 _NO_FOLDER = 0
 _ENTRY = (
