@@ -91,6 +91,14 @@ def test_a_number_never_stands_within_a_link() -> None:
     assert ShownText(html).text == "onetwothree"
 
 
+def test_a_number_stands_on_the_line_of_its_words() -> None:
+    html = "Last words.\n\n<details></details>"
+    shown = ShownText(html).marked([Passage(1, 4, 9)], lambda number: f"[{number}]")
+    assert shown == 'Last <mark class="mailarchive-mark">words</mark>[1].\n\n<details></details>'
+    shown = ShownText(html).marked([Passage(1, 4, 10)], lambda number: f"[{number}]")
+    assert shown.endswith("words.</mark>[1]\n\n<details></details>")
+
+
 def test_overlapping_passages_each_get_their_number() -> None:
     passages = [Passage(1, 0, 4), Passage(2, 2, 6)]
     shown = ShownText("<p>abcdef</p>").marked(passages, lambda number: f"[{number}]")

@@ -127,8 +127,9 @@ class _Marker:
             self._write(plain[begin:end])
             begin, length = end, length - count
             self._at += count
-        self.written.append(escape(plain[begin:], quote=False))
+        # Before the blanks that are left, which may begin a new line.
         self._turn(only_ends=True)
+        self.written.append(escape(plain[begin:], quote=False))
 
     def _turn(self, *, only_ends: bool = False) -> None:
         """Begin and end passages that begin and end here."""
