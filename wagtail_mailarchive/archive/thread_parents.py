@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+
 from ..models import EmailMessagePage
 from ..models.reference import message_id_digest
 from .thread_links import counted_references, reply_to
@@ -143,8 +145,9 @@ def _parents_among(
 ) -> dict[int, _Place | None]:
     """Return the parents of `known` by all of their names (one query)."""
     digests = {message_id_digest(name) for each in known.values() for name in each.named}
-    found = EmailMessagePage.objects.filter(
-        thread__in={pages[pk].thread_id for pk in known},
+    # By the index of digests: that of threads leads to ten thousand messages of a long one.
+    found = EmailMessagePage.objects.alias(own_thread=F("thread") + 0).filter(
+        own_thread__in={pages[pk].thread_id for pk in known},
         message_id_digest__in=digests,
     )
     columns = found.order_by("sorted_at", "pk").values_list(
