@@ -26,6 +26,7 @@ from .listing import BadAddress, parse_month
 _YEAR = re.compile("[12][0-9]{3}")
 _KEY = re.compile("[0-9]{1,18}")
 _MOST_TOGETHER = 5_000  # rows
+_LONG = 500  # messages of a thread
 # Characters, as stored.
 _LONGEST = {"from": 320, "list": 255}
 
@@ -139,24 +140,35 @@ class Chosen:
         Rows are walked in portions, so that a page costs one look at each however long threads are.
         """
         thread = f"{self.message}__thread"
+        count = f"{thread}__message_count"
         rows = self.rows.filter(**{f"{thread}__isnull": False})
         is_from_newest = place.is_first
         newest: dict[int, int] = {}
         found: list[int] = []
         portion = 4 * size
         while len(found) <= size:
-            walk = around(rows, self.key, place, portion).values_list(self.key, thread)
+            walk = around(rows, self.key, place, portion).values_list(self.key, thread, count)
             walked = list(walk)
             if not is_from_newest:
-                newest |= self._newest({each for _, each in walked} - newest.keys())
+                lengths = {each: length for _, each, length in walked if each not in newest}
+                long = {each for each, length in lengths.items() if length > _LONG}
+                newest |= {each: self._newest_of_long(each) for each in long}
+                newest |= self._newest(lengths.keys() - long)
             # From the newest on, each thread is met at its newest row first.
-            found += [key for key, each in walked if newest.setdefault(each, key) == key]
+            found += [key for key, each, _ in walked if newest.setdefault(each, key) == key]
             if len(walked) <= portion:
                 break
             last = walked[-1][0]
             place = Place(before=last) if place.after is None else Place(after=last)
             portion = min(2 * portion, _MOST_TOGETHER)
         return found[: size + 1]
+
+    def _newest_of_long(self, thread_id: int) -> int:
+        """Return the key of a long thread's newest row, which is met soon (one query)."""
+        # Not by the index of threads, which leads to all of its messages.
+        own = self.rows.alias(own_thread=F(f"{self.message}__thread") + 0)
+        newest = own.filter(own_thread=thread_id).order_by(f"-{self.key}")
+        return newest.values_list(self.key, flat=True).first() or 0
 
     def _newest(self, thread_ids: Collection[int]) -> dict[int, int]:
         """Return the key of each thread's newest row (one query)."""
