@@ -164,7 +164,7 @@ class Access:
     # -- commenting ---------------------------------------------------------------------------
 
     def _commenting(self) -> Ability:
-        return Ability(_("Comment"), list(self._commenters()))
+        return Ability(_("Comment on it"), list(self._commenters()))
 
     def _commenters(self) -> Iterator[Grant]:
         if self.folder.effective_moderation == Moderation.CLOSED:
