@@ -178,7 +178,8 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
         self.thread_id = stored.thread_id
         # Nor does publishing it by some other way bring it back from the trash.
         self.trashed = stored.trashed
-        self.live = self.live and not self.trashed
+        if self.trashed:
+            self.live = False
         for field in self._meta.concrete_fields:
             if field.name in _CHANGEABLE or field.attname in self.get_deferred_fields():
                 continue
