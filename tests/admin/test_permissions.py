@@ -19,12 +19,14 @@ from tests.admin.conftest import browser_of, user_with
 from wagtail_mailarchive.models import (
     ArchiveSiteSettings,
     EmailFolderPage,
+    EmailMessagePage,
     FetchRun,
     LedgerEntry,
     MailAccount,
     Mailbox,
     Original,
     Outcome,
+    Relation,
     RunStatus,
     Trial,
     TrialKind,
@@ -49,6 +51,7 @@ class Who(Enum):
 MANAGERS = {Who.MANAGER, Who.SUPERUSER}
 ANY_MANAGERS = MANAGERS | {Who.STRANGER}
 PUBLISHERS = MANAGERS | {Who.PUBLISHER}
+EDITORS = PUBLISHERS | {Who.EDITOR}
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Rule:
 
 
 SETTINGS = "wagtailsettings:edit"
+# Wagtail's own way to refuse: back to the dashboard, with a sentence.
+WAGTAILS_WAY = {
+    SETTINGS,
+    "mailarchive_comments:index",
+    "mailarchive_relations",
+    "mailarchive_delete_relation",
+}
 TABLE = {
     "mailarchive_accounts:index": Rule(ANY_MANAGERS),
     "mailarchive_accounts:index_results": Rule(ANY_MANAGERS),
@@ -102,6 +112,24 @@ TABLE = {
     "mailarchive_reconciliation": Rule(MANAGERS),
     "mailarchive_oauth_sign_in": Rule(MANAGERS, "post"),
     "mailarchive_oauth_callback": Rule(ANY_MANAGERS),
+    # Only a superuser has the permission to move mail to the trash here.
+    "mailarchive_trash": Rule(MANAGERS),
+    "mailarchive_trash_restore": Rule(MANAGERS, "post", {"all": "1"}),
+    "mailarchive_trash_erase": Rule(MANAGERS, "post", {"all": "1", "reason": "R", "sure": "1"}),
+    "mailarchive_trash_progress": Rule(MANAGERS),
+    "mailarchive_trash_all": Rule({Who.SUPERUSER}),
+    "mailarchive_trash_folder": Rule({Who.SUPERUSER}),
+    "mailarchive_restore_folder": Rule(MANAGERS, "post"),
+    "mailarchive_erased": Rule(MANAGERS),
+    "mailarchive_erased_report": Rule(MANAGERS),
+    "mailarchive_trash_message": Rule({Who.SUPERUSER}),
+    "mailarchive_relations": Rule(EDITORS),
+    "mailarchive_delete_relation": Rule(EDITORS, "post"),
+    "mailarchive_comments:index": Rule(PUBLISHERS | {Who.STRANGER}),
+    **{
+        f"mailarchive_message_chooser:{name}": Rule(set(Who) - {Who.ANONYMOUS, Who.READER})
+        for name in ("choose", "choose_results", "chosen", "chosen_multiple", "create")
+    },
     SETTINGS: Rule({Who.SUPERUSER}),
 }
 
@@ -118,16 +146,34 @@ class Scene:
     def address(self, name: str, takes: Sequence[str]) -> str:
         """Return the address of that name; everything it takes must be known here."""
         known = {
-            "pk": ArchiveSiteSettings.load().pk if name == SETTINGS else self.account.pk,
+            "pk": self._pk(name),
             "account_id": self.account.pk,
             "folder_id": self.folder.pk,
             "run_id": self.upkeep().pk if name == "mailarchive_upkeep_stop" else self.run.pk,
             "trial_id": self.trial.pk,
             "entry_id": self.quarantined().pk,
+            "message_id": self.message.pk,
             "app_name": "wagtail_mailarchive",
             "model_name": "archivesitesettings",
         }
         return reverse(name, kwargs={each: known[each] for each in takes})
+
+    def _pk(self, name: str) -> int:
+        if name == SETTINGS:
+            return int(ArchiveSiteSettings.load().pk)
+        if name == "mailarchive_message_chooser:chosen":
+            return self.message.pk
+        if name == "mailarchive_delete_relation":
+            related, _ = Relation.objects.get_or_create(
+                message=self.message, kind="about", target="web:", address="https://example.org/"
+            )
+            return related.pk
+        return self.account.pk
+
+    @property
+    def message(self) -> EmailMessagePage:
+        found = self.folder.messages.first()
+        return found or factories.archive(self.folder, factories.raw())[0]
 
     def upkeep(self) -> UpkeepRun:
         run, _ = UpkeepRun.objects.get_or_create(kind=UpkeepKind.VERIFY, folder=self.folder)
@@ -254,8 +300,8 @@ def is_right_refusal(answer: HttpResponse, who: Who, name: str) -> bool:
         return True
     if who in (Who.ANONYMOUS, Who.READER):
         return answer.status_code == 302 and "login" in answer.headers["Location"]
-    if name == SETTINGS:
-        return is_refusal(answer)  # Wagtail's own way: back to the dashboard, with a sentence
+    if name in WAGTAILS_WAY:
+        return is_refusal(answer)
     return answer.status_code == 403
 
 

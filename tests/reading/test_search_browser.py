@@ -84,7 +84,7 @@ def test_a_reader_finds_narrows_down_orders_turns_and_saves(
     expect(tab.get_by_text("The search is saved.")).to_be_visible()
     tab.goto("/mail/search/")
     look(tab, "saved", axe)
-    tab.get_by_role("link", name="Bob’s numbers").click()
+    tab.get_by_role("link", name="Bob’s numbers", exact=True).click()
     tab.get_by_role("link", name="Visitors").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("Visitors")
     tab.goto("/mail/search/?q=nothingofthekind")
