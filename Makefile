@@ -11,11 +11,12 @@ ON_POSTGRESQL := tests/archive tests/models tests/faults/test_identity.py \
 	$(patsubst %,tests/fetching/test_%.py,afterwards anomalies durability faults maildrop \
 	pop3_removal reconciliation run schedule tokens unreadable unwanted upkeep wanted) \
 	$(patsubst %,tests/reading/test_%.py,folder_page folder_views narrowed_threads many_hidden \
-	thread_page search_page feeds api) tests/admin/test_explorer.py
+	thread_page search_page feeds api) tests/admin/test_explorer.py tests/admin/test_trash.py \
+	tests/collaboration
 FIRST_ON_POSTGRESQL := tests/models tests/faults/test_identity.py tests/reading/test_folder_page.py \
 	tests/reading/test_narrowed_threads.py tests/admin/test_explorer.py \
 	$(patsubst %,tests/archive/test_%.py,chain facets month_counts originals search search_building \
-	search_operators thread_decisions threads tree verify writer) \
+	search_operators thread_decisions threads trash tree verify writer) \
 	$(patsubst %,tests/fetching/test_%.py,anomalies durability faults reconciliation run schedule \
 	tokens upkeep)
 
