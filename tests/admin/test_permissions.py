@@ -162,13 +162,13 @@ class Scene:
         if name == SETTINGS:
             return int(ArchiveSiteSettings.load().pk)
         if name == "mailarchive_message_chooser:chosen":
-            return self.message.pk
+            return int(self.message.pk)
         if name == "mailarchive_delete_relation":
             related, _ = Relation.objects.get_or_create(
                 message=self.message, kind="about", target="web:", address="https://example.org/"
             )
-            return related.pk
-        return self.account.pk
+            return int(related.pk)
+        return int(self.account.pk)
 
     @property
     def message(self) -> EmailMessagePage:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .privacy import refused_pages
+
 if TYPE_CHECKING:
-    from .message import EmailMessagePage
+    from django.http import HttpRequest
 
 MAX_TEXT = 5_000  # characters
 MAX_NAME = 100
+_LONG = 500  # messages of a thread
 
 
 class Moderation(models.TextChoices):
@@ -157,17 +160,25 @@ def comment_counts(messages: Collection[int]) -> dict[int, int]:
     return dict(shown.values_list("message").annotate(number=Count("pk")).order_by())
 
 
-def comment_counts_of_threads(
-    threads: Collection[int], messages: models.QuerySet[EmailMessagePage]
-) -> dict[int, int]:
-    """Return how many comments are shown in each of `threads` that has some (one query).
+def comment_counts_of_threads(threads: Mapping[int, int], request: HttpRequest) -> dict[int, int]:
+    """Return how many comments are shown in each of `threads` that has some.
+
+    One query, and a second where there are long threads: from their ten thousand messages to
+    comments the way is far, so that those are asked the other way round.
 
     Args:
-        messages: those that the reader may read.
+        threads: how many messages each has.
+        request: only comments on messages that it may read count.
     """
-    if not threads:
-        return {}
-    within = messages.filter(thread__in=threads).order_by().values("pk")
-    shown = Comment.objects.filter(message__in=within, state=CommentState.SHOWN)
-    counted = shown.values_list("message__thread").annotate(number=Count("pk")).order_by()
-    return {thread: number for thread, number in counted if thread is not None}
+    shown = Comment.objects.filter(
+        state=CommentState.SHOWN, message__live=True, message__trashed=False
+    ).exclude(message__in=refused_pages(request))
+    long = {pk for pk, number in threads.items() if number > _LONG}
+    found: dict[int, int] = {}
+    for chosen in (
+        shown.filter(message__thread__in=threads.keys() - long),
+        shown.alias(own=F("message__thread") + 0).filter(own__in=long),
+    ):
+        counted = chosen.values_list("message__thread").annotate(number=Count("pk")).order_by()
+        found |= {thread: number for thread, number in counted if thread is not None}
+    return found

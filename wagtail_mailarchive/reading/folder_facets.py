@@ -233,15 +233,19 @@ def _accounts(
 
 
 def _tags(folder: EmailFolderPage, hidden: Collection[Hidden]) -> list[tuple[str, int]]:
-    """Return the tags that most messages have (two queries, and one where the folder hides)."""
-    lost: Counter[str] = Counter()
-    if texts := [each.text_id for each in hidden if each.text_id is not None]:
-        borne = TaggedMessage.objects.filter(content_object__text_entry__in=any_of(texts))
-        lost.update(borne.values_list("tag__mark", flat=True))
+    """Return the tags that most messages have.
+
+    One query; where there are tags two, and another where the folder hides messages.
+    """
     counts = FacetCount.objects.filter(folder=folder, kind=FacetKind.TAG, messages__gt=0)
     # As many more are asked for as might fall behind for what is hidden.
-    most = counts.order_by("-messages").values_list("value", "messages")[: _MOST + len(lost)]
-    numbers = {mark: number - lost[mark] for mark, number in most}
+    most = counts.order_by("-messages").values_list("value", "messages")[: _MOST + len(hidden)]
+    numbers = dict(most)
+    if numbers and (texts := [each.text_id for each in hidden if each.text_id is not None]):
+        borne = TaggedMessage.objects.filter(content_object__text_entry__in=any_of(texts))
+        for mark in borne.values_list("tag__mark", flat=True):
+            if mark in numbers:
+                numbers[mark] -= 1
     named = MailTag.objects.filter(mark__in=numbers).values_list("mark", "name")
     found = [(name, numbers[mark]) for mark, name in named if numbers[mark] > 0]
     return sorted(found, key=lambda each: (-each[1], each[0]))[:_MOST]

@@ -262,9 +262,8 @@ def _rows(
     threads = [each.thread.pk for each in page]
     seen = seen_otherwise([each.thread for each in page if each.thread.pk in concerned], request)
     new = unread(threads, request)
-    commented = comment_counts_of_threads(
-        threads, readable(EmailMessagePage.objects.all(), request)
-    )
+    lengths = {each.thread.pk: each.thread.message_count for each in page}
+    commented = comment_counts_of_threads(lengths, request)
     return [
         _row(
             each,
