@@ -41,7 +41,7 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
 	@echo "What writes and searches, on PostgreSQL:"
 	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(FIRST_ON_POSTGRESQL)
 
@@ -66,6 +66,7 @@ hostile: $(VENV)/.ready-dev ## Throw all hostile mail and HTML at the archive (t
 
 soak: $(VENV)/.ready-dev ## Kill workers for ten minutes while mail comes and goes, and count
 	@scripts/servers.sh
+	@$(RUN) -m pytest -q tests/soak
 	@$(RUN) -m tests.soak $(SOAK_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, types, the contract between rooms, and migrations

@@ -19,7 +19,7 @@ _LINE = re.compile(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nothing_is_lost_or_twice_while_workers_are_killed_and_mail_comes_and_goes() -> None:
     """In a process of its own, because it has its own settings, database and workers."""
     command = [sys.executable, "-m", "tests.soak", "--seed", "4"]

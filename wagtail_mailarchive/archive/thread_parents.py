@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
-
 from ..models import EmailMessagePage
 from ..models.reference import message_id_digest
+from ..models.unindexed import unindexed
 from .thread_links import counted_references, reply_to
 
 # Of a message, by the names of its fields.
@@ -146,7 +145,7 @@ def _parents_among(
     """Return the parents of `known` by all of their names (one query)."""
     digests = {message_id_digest(name) for each in known.values() for name in each.named}
     # By the index of digests: that of threads leads to ten thousand messages of a long one.
-    found = EmailMessagePage.objects.alias(own_thread=F("thread") + 0).filter(
+    found = EmailMessagePage.objects.alias(own_thread=unindexed("thread")).filter(
         own_thread__in={pages[pk].thread_id for pk in known},
         message_id_digest__in=digests,
     )

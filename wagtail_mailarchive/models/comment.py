@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .privacy import refused_pages
+from .unindexed import unindexed
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -177,7 +178,7 @@ def comment_counts_of_threads(threads: Mapping[int, int], request: HttpRequest) 
     found: dict[int, int] = {}
     for chosen in (
         shown.filter(message__thread__in=threads.keys() - long),
-        shown.alias(own=F("message__thread") + 0).filter(own__in=long),
+        shown.alias(own=unindexed("message__thread")).filter(own__in=long),
     ):
         counted = chosen.values_list("message__thread").annotate(number=Count("pk")).order_by()
         found |= {thread: number for thread, number in counted if thread is not None}

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from ..archive.month_counts import bounds
 from ..models import AccountMessage, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
 from ..models.privacy import refused_pages
+from ..models.unindexed import unindexed
 from .keyset import Place, around
 from .listing import BadAddress, parse_month
 
@@ -166,7 +167,7 @@ class Chosen:
     def _newest_of_long(self, thread_id: int) -> int:
         """Return the key of a long thread's newest row, which is met soon (one query)."""
         # Not by the index of threads, which leads to all of its messages.
-        own = self.rows.alias(own_thread=F(f"{self.message}__thread") + 0)
+        own = self.rows.alias(own_thread=unindexed(f"{self.message}__thread"))
         newest = own.filter(own_thread=thread_id).order_by(f"-{self.key}")
         return newest.values_list(self.key, flat=True).first() or 0
 
@@ -179,7 +180,7 @@ class Chosen:
 def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzinfo) -> Chosen:
     """Return what is wanted of a folder and the reader may be told of."""
     rows: QuerySet[Any]
-    texts = MessageText.objects.alias(own_key=F("pk") + 0)
+    texts = MessageText.objects.alias(own_key=unindexed("pk"))
     if narrowing.account is not None:
         key, message = "text_id", "text__message"
         rows = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
