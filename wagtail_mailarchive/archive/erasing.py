@@ -47,7 +47,7 @@ from .transactions import commit
 
 # Messages in one transaction. What refers to messages is asked for once in each, so that larger
 # ones cost less; SQLite takes 32,766 keys in a statement.
-TOGETHER = 4000
+TOGETHER = 5000
 
 # Numbers of a folder that are 0 once its mail is erased.
 _COUNTED: tuple[type[Model], ...] = (FacetCount, MonthCount)
