@@ -38,7 +38,7 @@ $(VENV)/.ready-demo: setup.cfg
 demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:8000
 	@$(RUN) -m example_project.demo
 
-test: $(VENV)/.ready-dev ## Run all tests; installs Dovecot, Chromium and PostgreSQL if it may
+test: $(VENV)/.ready-dev ## Run the tests, but not the soak; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
@@ -62,7 +62,7 @@ hostile: $(VENV)/.ready-dev ## Throw all hostile mail and HTML at the archive (t
 	@scripts/servers.sh
 	@echo "Hostile mail, on PostgreSQL:"
 	@HOSTILE=all $(RUN) -m tests.postgresql_lane -q -n auto tests/hostile/test_mail.py
-	@$(RUN) -m tests.hostile -q -n auto $(HOSTILE_ARGS)
+	@HYPOTHESIS=random $(RUN) -m tests.hostile -q -n auto $(HOSTILE_ARGS)
 
 soak: $(VENV)/.ready-dev ## Kill workers for ten minutes while mail comes and goes, and count
 	@scripts/servers.sh

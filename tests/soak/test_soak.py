@@ -24,7 +24,7 @@ def test_nothing_is_lost_or_twice_while_workers_are_killed_and_mail_comes_and_go
     """In a process of its own, because it has its own settings, database and workers."""
     command = [sys.executable, "-m", "tests.soak", "--seed", "4"]
     soak = subprocess.Popen(
-        [*command, "--seconds", "40", "--accounts", "8", "--messages", "100"],
+        [*command, "--seconds", "60", "--accounts", "8", "--messages", "100"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
