@@ -28,7 +28,7 @@ from ..models import (
     TrashEntry,
 )
 from . import attached_text, facets, messages, month_counts, pages, rows, thread_summaries
-from .bulk_deletion import delete_rows
+from .bulk_deletion import among, delete_rows
 from .search.texts import ATTACHED, COLUMNS
 from .transactions import commit
 
@@ -140,7 +140,8 @@ def _put(
     if not found:
         return 0
     keys = [pk for pk, *_ in found]
-    texts = list(MessageText.objects.filter(message__in=keys).values_list(*COLUMNS))
+    these = among(keys)
+    texts = list(MessageText.objects.filter(message__in=these).values_list(*COLUMNS))
     stored = {row[COLUMNS.index("message_id")]: row for row in texts}
     now = timezone.now()
     rows.insert(
@@ -151,11 +152,11 @@ def _put(
             for pk, live, _sorted_at, _thread_id in found
         ],
     )
-    EmailMessagePage.objects.filter(pk__in=keys).update(trashed=True, listed=False)
-    Page.objects.filter(pk__in=keys).update(live=False)
-    Attachment.objects.filter(message__in=keys).update(folder_id=_NO_FOLDER)
+    EmailMessagePage.objects.filter(pk__in=these).update(trashed=True, listed=False)
+    Page.objects.filter(pk__in=these).update(live=False)
+    Attachment.objects.filter(message__in=these).update(folder_id=_NO_FOLDER)
     facets.remove_accounts(folder_id, [row[0] for row in texts])
-    delete_rows(MessageText._base_manager.filter(message__in=keys))
+    delete_rows(MessageText._base_manager.filter(message__in=these))
     facets.add([], gone=texts)
     month_counts.add(folder_id, [], [sorted_at for _pk, _live, sorted_at, _thread in found])
     thread_summaries.recount({thread for *_, thread in found if thread is not None})
