@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 from django.contrib.auth.models import User
@@ -125,6 +126,21 @@ def test_later_mail_goes_to_the_thread_of_what_it_answers(
     assert partition(keys) == parts([0, 3, 5], [1, 2, 4, 6, 7])
 
 
+def test_a_split_concerns_no_thread_that_names_its_message_under_another_subject(
+    folder: EmailFolderPage, user: User
+) -> None:
+    keys = arrive(
+        folder,
+        Said("e", topic="two"),
+        Said("f", ["e"], topic="two", minute=1),
+        Said("x", [], ["a"], topic="one", minute=2),
+        Said("y", [], ["a", "f"], topic="one", minute=3),
+    )
+    assert partition(keys) == parts([0, 1], [2, 3])
+    thread_decisions.split(page(keys[1]), user)
+    assert partition(keys) == parts([0], [1], [2, 3])
+
+
 def test_a_thread_that_another_joins_stays_split(folder: EmailFolderPage, user: User) -> None:
     keys = arrive(folder, *CONVERSATION, Said("x", ["w"], topic="x"), Said("y", ["x"], topic="x"))
     split = thread_decisions.split(page(keys[1]), user)
@@ -206,9 +222,12 @@ def test_the_folders_history_says_who_decided(folder: EmailFolderPage, user: Use
 # -- any decisions, in any order -------------------------------------------------------------
 
 
-def parents_of(messages: Sequence[Said], place: Sequence[tuple[int, int]]) -> list[int | None]:
-    """Return what each message answers, circles cut at their earliest message."""
+def parents_of(
+    messages: Sequence[Said], place: Sequence[tuple[int, int]], clusters: Partition
+) -> list[int | None]:
+    """Return what each message answers in its cluster, circles cut at their earliest message."""
     order = sorted(range(len(messages)), key=place.__getitem__)
+    cluster_of = {number: cluster for cluster in clusters for number in cluster}
     parents: list[int | None] = []
     for number, message in enumerate(messages):
         answered, counted = claimed(message)
@@ -217,7 +236,11 @@ def parents_of(messages: Sequence[Said], place: Sequence[tuple[int, int]]) -> li
             other
             for name in named
             for other in order
-            if name and messages[other].name == name and other != number and name != message.name
+            if name
+            and messages[other].name == name
+            and other != number
+            and name != message.name
+            and other in cluster_of[number]
         )
         parents.append(next(found, None))
     for number in order:
@@ -235,19 +258,20 @@ def expected(
     splits: dict[int, int],
     merges: list[tuple[int, int, int]],
 ) -> Partition:
-    parents = parents_of(messages, place)
+    pairs = [
+        (one, other)
+        for one, other in combinations(range(len(messages)), 2)
+        if joined(messages[one], messages[other])
+    ]
+    whole = components(len(messages), [*pairs, *((one, other) for _, one, other in merges)])
+    parents = parents_of(messages, place, whole)
 
     def beginning(number: int | None, after: int) -> int | None:
         while number is not None and splits.get(number, -1) <= after:
             number = parents[number]
         return number
 
-    edges = [
-        (one, other)
-        for one in range(len(messages))
-        for other in range(one)
-        if joined(messages[one], messages[other]) and beginning(one, -1) == beginning(other, -1)
-    ]
+    edges = [pair for pair in pairs if beginning(pair[0], -1) == beginning(pair[1], -1)]
     edges += [
         (one, other)
         for number, one, other in merges

@@ -14,6 +14,7 @@ from django.urls import reverse
 from wagtail.models import PageViewRestriction
 
 from tests import factories
+from wagtail_mailarchive.archive import tagging
 from wagtail_mailarchive.archive.reprocessing import reprocess
 from wagtail_mailarchive.archive.search import find
 from wagtail_mailarchive.archive.search.filling import fill
@@ -23,6 +24,7 @@ from wagtail_mailarchive.archive.tagging import (
     names_in,
     remove_tags,
     tags_of,
+    tags_of_thread,
 )
 from wagtail_mailarchive.archive.trash import put, restore
 from wagtail_mailarchive.mime.process import ParserProcess
@@ -35,6 +37,7 @@ from wagtail_mailarchive.models import (
     MailTag,
     MessageText,
     TaggedMessage,
+    Thread,
 )
 from wagtail_mailarchive.models.tag import MAX_TAG
 
@@ -167,6 +170,27 @@ def test_a_threads_tags_are_those_of_its_messages(ada: User) -> None:
     assert f'name="thread" value="{first.thread_id}"' in form
     tag(ada, remove="topic tag", thread=[first.thread_id])
     assert tags_of([first.pk, answer.pk]) == {answer.pk: ["secret"]}
+
+
+@pytest.mark.parametrize("other_tagged", [0, 3], ids=["few tagged", "many tagged"])
+def test_a_long_threads_tags_are_the_same(
+    ada: User, monkeypatch: pytest.MonkeyPatch, other_tagged: int
+) -> None:
+    monkeypatch.setattr(tagging, "_LONG", 1)
+    first, answer, *others = factories.archive(
+        factories.folder(),
+        factories.raw("Topic", Message_ID="<a@example.org>"),
+        factories.raw("Re: Topic", In_Reply_To="<a@example.org>"),
+        *(factories.raw(f"Else {number}") for number in range(3)),
+    )
+    factories.archive(factories.folder(), factories.raw("Elsewhere"))
+    add_tags([first], ["one"], ada)
+    for each in others[:other_tagged]:
+        add_tags([each], ["other"], ada)
+    thread = Thread.objects.get(messages=first)
+    of_thread = EmailMessagePage.objects.filter(thread=thread)
+    assert tags_of_thread(thread, of_thread) == ["one"]
+    assert tags_of_thread(thread, of_thread.filter(pk=answer.pk)) == []
 
 
 def test_a_threads_tags_cost_the_same_however_many(ada: User) -> None:

@@ -13,9 +13,17 @@ from typing import Any, Final
 from unicodedata import normalize
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from ..models import EmailMessagePage, MailTag, MessageText, TaggedMessage
+from ..models import (
+    EmailMessagePage,
+    FacetCount,
+    FacetKind,
+    MailTag,
+    MessageText,
+    TaggedMessage,
+    Thread,
+)
 from ..models.tag import MAX_TAG, MOST_TAGS
 from . import facets, pages, rows
 from .search.marks import tag_mark, tag_marks
@@ -23,6 +31,7 @@ from .search.words import split
 
 MOST_AT_ONCE: Final = 10  # tags typed into one field
 _MAX_TYPED: Final = 2_000  # characters of that field
+_LONG: Final = 200  # messages of a thread
 _OF_TEXT: Final = ("pk", "message_id", "folder_id", "marks")
 _OF_TEXTS = f"""
     SELECT tagged.tag_id, COUNT(*) FROM {MessageText._meta.db_table} AS text
@@ -97,11 +106,31 @@ def tags_of(message_ids: Iterable[int]) -> dict[int, list[str]]:
     return dict(found)
 
 
-def tags_among(messages: QuerySet[EmailMessagePage], most: int) -> list[str]:
-    """Return the tags that any of `messages` has, by name, the first `most` (one query)."""
-    bearing = TaggedMessage.objects.filter(content_object__in=messages.order_by().values("pk"))
-    tags = MailTag.objects.filter(pk__in=bearing.values("tag"))
+def tags_of_thread(
+    thread: Thread, messages: QuerySet[EmailMessagePage], most: int = MOST_TAGS
+) -> list[str]:
+    """Return the tags that any of `messages` has, by name, the first `most`.
+
+    One query, and for a long thread one before it.
+
+    Args:
+        messages: all are of `thread`.
+    """
+    tagged = TaggedMessage.objects.order_by()
+    if thread.message_count > _LONG and _taggings(thread.folder_id) < thread.message_count:
+        own = messages.order_by().filter(pk=OuterRef("content_object"))
+        tagged = tagged.filter(Exists(own), folder=thread.folder_id)
+    else:
+        tagged = tagged.filter(content_object__in=messages.order_by().values("pk"))
+    tags = MailTag.objects.filter(pk__in=tagged.values("tag"))
     return list(tags.order_by("name").values_list("name", flat=True)[:most])
+
+
+def _taggings(folder_id: int) -> int:
+    """Return how often mail of a folder is tagged."""
+    counts = FacetCount.objects.filter(folder=folder_id, kind=FacetKind.TAG)
+    total: int = counts.aggregate(total=Sum("messages", default=0))["total"]
+    return total
 
 
 def most_of_texts(text_ids: Collection[int], most: int) -> list[tuple[str, int]]:

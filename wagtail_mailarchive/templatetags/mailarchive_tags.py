@@ -11,11 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from ..archive.tagging import tags_among, tags_of
+from ..archive.tagging import tags_of, tags_of_thread
 from ..collaboration.tagging import may_tag
 from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.privacy import readable
-from ..models.tag import MOST_TAGS
 from .mailarchive_trash import is_offered
 
 register = template.Library()
@@ -32,7 +31,7 @@ def tags(context: Any, folder: EmailFolderPage, folder_address: str, message_id:
 def thread_tags(context: Any, folder: EmailFolderPage, folder_address: str, thread: Thread) -> Any:
     """Show the tags of those of a thread's messages that the reader may read, as `tags` does."""
     messages = readable(EmailMessagePage.objects.filter(thread=thread), context["request"])
-    names = tags_among(messages, MOST_TAGS)
+    names = tags_of_thread(thread, messages)
     return _shown(context, folder, folder_address, names, "thread", thread.pk)
 
 
