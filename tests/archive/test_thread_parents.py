@@ -27,7 +27,7 @@ def found(folder: EmailFolderPage, *messages: Said) -> list[int | None]:
     keys = arrive(folder, *messages)
     pages = list(EmailMessagePage.objects.filter(pk__in=keys))
     of_page = parents(pages)
-    assert of_page == parents_of_all([Named.of_page(page) for page in pages])
+    assert of_page == parents_of_all([Named.of_message(page) for page in pages])
     # Each page of the thread says the same, whoever is on it.
     assert of_page == {pk: parent for page in pages for pk, parent in parents([page]).items()}
     answered = [of_page[key] for key in keys]

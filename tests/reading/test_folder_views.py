@@ -142,15 +142,6 @@ def test_a_narrowed_list_shows_threads_by_what_is_wanted_of_them(
     assert [row.subject for row in threads(client, folder, month="2026-01")] == ["other", "plan"]
 
 
-def test_of_messages_without_a_thread_yet_is_told(
-    client: Client, folder: EmailFolderPage, talk: list[EmailMessagePage]
-) -> None:
-    told = "in no thread yet"
-    assert told not in client.get(folder.url).content.decode()
-    EmailMessagePage.objects.filter(pk=talk[2].pk).update(thread=None)
-    assert told in client.get(folder.url).content.decode()
-
-
 # -- senders and facets ---------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ..models import EmailMessagePage
 from ..models.reference import message_id_digest
@@ -28,6 +28,23 @@ _Place = tuple[datetime, int]
 _STEPS = 8
 # Messages that share the Message-IDs asked for; an honest one has one or two.
 _NAMESAKES = 5_000
+
+
+class Message(Protocol):
+    """A page, or whatever has these columns of it."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def thread_id(self) -> Any: ...
+    @property
+    def message_id(self) -> Any: ...
+    @property
+    def in_reply_to(self) -> Any: ...
+    @property
+    def references(self) -> Any: ...
+    @property
+    def sorted_at(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +69,8 @@ class Named:
         return cls(values["message_id"], list(named), (values["sorted_at"], values["pk"]))
 
     @classmethod
-    def of_page(cls, page: EmailMessagePage) -> Named:
-        return cls.of({name: getattr(page, name) for name in FIELDS})
+    def of_message(cls, message: Message) -> Named:
+        return cls.of({name: getattr(message, name) for name in FIELDS})
 
     def parent(self, by_name: Mapping[str, Sequence[_Place]]) -> _Place | None:
         """Return the place of what this message answers.
@@ -97,15 +114,16 @@ def _circle(begin: int, parents: Mapping[int, int | None]) -> list[int]:
     return circle
 
 
-def parents(messages: Sequence[EmailMessagePage]) -> dict[int, int | None]:
+def parents(messages: Sequence[Message]) -> dict[int, int | None]:
     """Return which message of its thread each of `messages` answers, by keys; None if none.
 
     For one page of a thread. It costs one query or two, and at most 24 more where a message answers
     a later one: a circle that is longer than that has no beginning, but it is cut all the same.
     Whether a reader may read the parent is not asked.
     """
+    pages: dict[int, Message]
     pages = {each.pk: each for each in messages if each.thread_id is not None}
-    known = {pk: Named.of_page(page) for pk, page in pages.items()}
+    known = {pk: Named.of_message(page) for pk, page in pages.items()}
     chosen = _look_up(pages, known)
     # The earliest message of a circle answers a later one, and the others need no look.
     ahead = {pk: place for pk, place in chosen.items() if place and place > known[pk].place}
@@ -114,7 +132,7 @@ def parents(messages: Sequence[EmailMessagePage]) -> dict[int, int | None]:
             break
         new = EmailMessagePage.objects.in_bulk({pk for _, pk in ahead.values()} - known.keys())
         pages |= new
-        known |= {pk: Named.of_page(page) for pk, page in new.items()}
+        known |= {pk: Named.of_message(page) for pk, page in new.items()}
         chosen |= _look_up(pages, {pk: known[pk] for pk in new})
         steps = {begin: chosen.get(pk) for begin, (_, pk) in ahead.items()}
         chosen |= {begin: None for begin, place in steps.items() if place == known[begin].place}
@@ -125,9 +143,7 @@ def parents(messages: Sequence[EmailMessagePage]) -> dict[int, int | None]:
     return {each.pk: place[1] if (place := chosen.get(each.pk)) else None for each in messages}
 
 
-def _look_up(
-    pages: Mapping[int, EmailMessagePage], known: Mapping[int, Named]
-) -> dict[int, _Place | None]:
+def _look_up(pages: Mapping[int, Message], known: Mapping[int, Named]) -> dict[int, _Place | None]:
     """Return the places of the parents of `known`.
 
     One query, and a second for those whose likeliest parent is not there: References of a long
@@ -140,7 +156,7 @@ def _look_up(
 
 
 def _parents_among(
-    pages: Mapping[int, EmailMessagePage], known: Mapping[int, Named]
+    pages: Mapping[int, Message], known: Mapping[int, Named]
 ) -> dict[int, _Place | None]:
     """Return the parents of `known` by all of their names (one query)."""
     digests = {message_id_digest(name) for each in known.values() for name in each.named}

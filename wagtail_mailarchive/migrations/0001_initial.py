@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
-                'indexes': [models.Index(condition=models.Q(('trashed', False)), fields=['folder', '-sorted_at', '-page_ptr'], name='mailarchive_newest_first'), models.Index(fields=['message_id_digest'], name='mailarchive_message_id'), models.Index(condition=models.Q(('reply_to_digest__isnull', False)), fields=['reply_to_digest'], name='mailarchive_reply_to'), models.Index(fields=['thread', 'sorted_at', 'page_ptr'], name='mailarchive_thread'), models.Index(condition=models.Q(('listed', False), ('trashed', False)), fields=['folder'], name='mailarchive_unlisted'), models.Index(condition=models.Q(('thread__isnull', True)), fields=['folder'], name='mailarchive_unthreaded')],
+                'indexes': [models.Index(condition=models.Q(('trashed', False)), fields=['folder', '-sorted_at', '-page_ptr'], name='mailarchive_newest_first'), models.Index(fields=['message_id_digest'], name='mailarchive_message_id'), models.Index(condition=models.Q(('reply_to_digest__isnull', False)), fields=['reply_to_digest'], name='mailarchive_reply_to'), models.Index(fields=['thread', 'sorted_at', 'page_ptr'], name='mailarchive_thread'), models.Index(condition=models.Q(('listed', False), ('trashed', False)), fields=['folder'], name='mailarchive_unlisted')],
                 'constraints': [models.UniqueConstraint(fields=('folder', 'original'), name='mailarchive_original_once_per_folder')],
             },
             bases=(wagtail_mailarchive.models.shown_message.ShownMessage, wagtail_mailarchive.models.routing.RoutedPage, 'wagtailcore.page'),

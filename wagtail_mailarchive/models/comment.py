@@ -176,10 +176,12 @@ def comment_counts_of_threads(threads: Mapping[int, int], request: HttpRequest) 
     ).exclude(message__in=refused_pages(request))
     long = {pk for pk, number in threads.items() if number > _LONG}
     found: dict[int, int] = {}
-    for chosen in (
-        shown.filter(message__thread__in=threads.keys() - long),
-        shown.alias(own=unindexed("message__thread")).filter(own__in=long),
-    ):
+    asked = []
+    if short := threads.keys() - long:
+        asked.append(shown.filter(message__thread__in=short))
+    if long:
+        asked.append(shown.alias(own=unindexed("message__thread")).filter(own__in=long))
+    for chosen in asked:
         counted = chosen.values_list("message__thread").annotate(number=Count("pk")).order_by()
         found |= {thread: number for thread, number in counted if thread is not None}
     return found

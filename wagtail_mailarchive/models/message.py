@@ -145,11 +145,6 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
                 name="mailarchive_unlisted",
                 condition=models.Q(listed=False, trashed=False),
             ),
-            models.Index(
-                fields=["folder"],
-                name="mailarchive_unthreaded",
-                condition=models.Q(thread__isnull=True),
-            ),
         ]
 
     # -- what is shown ------------------------------------------------------------------------
@@ -213,8 +208,8 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
     def permissions_for_user(self, user: Any) -> MessagePermissionTester:
         return MessagePermissionTester(user, self)
 
-    def is_reachable(self) -> bool:
-        return not self.trashed and super().is_reachable()
+    def is_reachable(self, parent: str = "") -> bool:
+        return not self.trashed and super().is_reachable(parent)
 
     # -- how Wagtail sees it ------------------------------------------------------------------
 

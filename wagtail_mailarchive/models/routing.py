@@ -15,6 +15,9 @@ from django.http import Http404, HttpRequest
 from wagtail.contrib.routable_page.models import RoutablePageMixin
 from wagtail.url_routing import RouteResult
 
+# The path of the page that a request has come to.
+_REACHABLE = "_mailarchive_reachable"
+
 
 class RoutedPage(RoutablePageMixin):
     """Mixin for pages with views of their own.
@@ -27,10 +30,19 @@ class RoutedPage(RoutablePageMixin):
     urlconf: ClassVar[str]
     collaboration_urlconf: ClassVar[str]
 
-    def is_reachable(self) -> bool:
-        """Whether this page and all above it are published; one query."""
+    def is_reachable(self, parent: str = "") -> bool:
+        """Whether this page and all above it are published; one query.
+
+        Args:
+            parent: the path of a page that is known to be so. Nothing is asked if it is the one
+                above this.
+        """
         page: Any = self
-        return bool(page.live) and not page.get_ancestors().filter(live=False).exists()
+        if not page.live:
+            return False
+        if parent and page.path[: -page.steplen] == parent:
+            return True
+        return not page.get_ancestors().filter(live=False).exists()
 
     def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
         """Find the page at an address at or below this one.
@@ -38,8 +50,11 @@ class RoutedPage(RoutablePageMixin):
         Raises:
             Http404: there is none, or this page or one above it is not published.
         """
-        if not self.is_reachable():
+        known: Any = request
+        if not self.is_reachable(known.__dict__.get(_REACHABLE, "")):
             raise Http404
+        page: Any = self
+        setattr(known, _REACHABLE, page.path)
         return super().route(request, path_components)
 
     @classmethod

@@ -1,35 +1,21 @@
-"""By what a folder's messages can be narrowed down, with the numbers of the whole folder."""
+"""The facets beside a folder's list: links that narrow it down, with the numbers of the whole
+folder."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest
 from django.utils.dates import MONTHS
 from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import (
-    AccountMessage,
-    EmailFolderPage,
-    FacetCount,
-    FacetKind,
-    MailAccount,
-    MailTag,
-    TaggedMessage,
-)
-from . import sender_list
-from .hidden import Hidden, any_of
+from .facet_values import Values
 from .listing import Month
-
-_MOST = 8
-_TITLE_LENGTH = 60
 
 Address = Callable[[dict[str, str]], str]
 
@@ -84,49 +70,6 @@ class Facet:
     title: str
     choices: Sequence[Choice]
     more_address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What there is to narrow down by: (value, label, messages).
-
-    Attributes:
-        accounts: of these alone everything is known; others are no choice.
-    """
-
-    senders: Sequence[tuple[str, str, int]] = ()
-    lists: Sequence[tuple[str, str, int]] = ()
-    attached: int = 0
-    tags: Sequence[tuple[str, int]] = ()
-    accounts: Sequence[tuple[str, str, int]] = field(default=())
-
-
-def values_of(folder: EmailFolderPage, request: HttpRequest, hidden: Collection[Hidden]) -> Values:
-    """Return what a reader can narrow a folder down by (six queries, and rarely
-    two more where it hides)."""
-    most = sender_list.most(folder, request, hidden, _MOST)
-    names = sender_list.names(most)
-    counts = FacetCount.objects.filter(folder=folder, messages__gt=0)
-    listless = Counter(each.list_id for each in hidden if each.list_id)
-    lists = _most_lists(counts, listless)
-    attached, accounts = 0, {}
-    both = counts.filter(kind__in=(FacetKind.ATTACHMENT, FacetKind.ACCOUNT))
-    for kind, value, number in both.values_list("kind", "value", "messages"):
-        if kind == FacetKind.ATTACHMENT:
-            attached = number
-        else:
-            accounts[int(value)] = number
-    return Values(
-        senders=[
-            (each.value, _name(names[each.newest], each.value), each.messages)
-            for each in most
-            if each.newest in names
-        ],
-        lists=lists,
-        attached=attached - sum(bool(each.has_attachment) for each in hidden),
-        tags=_tags(folder, hidden),
-        accounts=_accounts(folder, accounts, hidden),
-    )
 
 
 def facets(
@@ -201,55 +144,3 @@ def _years(months: Sequence[Month], period: dict[str, str], address_with: Addres
         )
         for year, number in numbers.items()
     ]
-
-
-def _most_lists(counts: QuerySet[FacetCount], hidden: Counter[str]) -> list[tuple[str, str, int]]:
-    # As many more are asked for as might fall behind for what is hidden.
-    limit = _MOST + len(hidden)
-    rows = counts.filter(kind=FacetKind.LIST).order_by("-messages")[:limit]
-    left = [
-        (value, number - hidden[value]) for value, number in rows.values_list("value", "messages")
-    ]
-    left.sort(key=lambda each: (-each[1], each[0]))
-    return [(value, value, number) for value, number in left[:_MOST] if number > 0]
-
-
-def _accounts(
-    folder: EmailFolderPage, numbers: dict[int, int], hidden: Collection[Hidden]
-) -> list[tuple[str, str, int]]:
-    if numbers and hidden:
-        texts = [each.text_id for each in hidden if each.text_id is not None]
-        lost = AccountMessage.objects.filter(
-            folder=folder, account__in=numbers, text__in=any_of(texts)
-        ).order_by()
-        for account, number in lost.values_list("account").annotate(Count("pk")):
-            numbers[account] -= number
-    names = MailAccount.objects.filter(pk__in=numbers).order_by("name", "pk")
-    return [
-        (str(pk), name, numbers[pk])
-        for pk, name in names.values_list("pk", "name")
-        if numbers[pk] > 0
-    ]
-
-
-def _tags(folder: EmailFolderPage, hidden: Collection[Hidden]) -> list[tuple[str, int]]:
-    """Return the tags that most messages have.
-
-    One query; where there are tags two, and another where the folder hides messages.
-    """
-    counts = FacetCount.objects.filter(folder=folder, kind=FacetKind.TAG, messages__gt=0)
-    # As many more are asked for as might fall behind for what is hidden.
-    most = counts.order_by("-messages").values_list("value", "messages")[: _MOST + len(hidden)]
-    numbers = dict(most)
-    if numbers and (texts := [each.text_id for each in hidden if each.text_id is not None]):
-        borne = TaggedMessage.objects.filter(content_object__text_entry__in=any_of(texts))
-        for mark in borne.values_list("tag__mark", flat=True):
-            if mark in numbers:
-                numbers[mark] -= 1
-    named = MailTag.objects.filter(mark__in=numbers).values_list("mark", "name")
-    found = [(name, numbers[mark]) for mark, name in named if numbers[mark] > 0]
-    return sorted(found, key=lambda each: (-each[1], each[0]))[:_MOST]
-
-
-def _name(name: str, address: str) -> str:
-    return (name or address)[:_TITLE_LENGTH]

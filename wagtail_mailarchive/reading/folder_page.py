@@ -26,7 +26,8 @@ from ..models import EmailFolderPage
 from ..models.comment import comment_counts
 from . import listing, message_list, sender_list, thread_list
 from .addresses import message_address, page_address, route_address
-from .folder_facets import Values, facets, values_of
+from .facet_values import Values, values_of
+from .folder_facets import facets
 from .hidden import Hidden, hidden_messages
 from .keyset import key_place
 from .narrowing import Narrowing, choose
@@ -136,7 +137,6 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         "newer_address": at(**scope, after=listed.newer) if listed.newer else "",
         "older_address": at(**scope, before=listed.older) if listed.older else "",
         "rows": _rows(listed.rows, view, address, at),
-        "lacks_threads": view == THREADS and thread_list.lacks_some(page),
     }
     return render_page(page, request, TEMPLATE, context, zone)
 

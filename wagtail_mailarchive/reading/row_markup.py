@@ -9,20 +9,29 @@ from datetime import datetime
 from html import escape
 
 from django.utils import timezone
-from django.utils.formats import date_format, localize
+from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
 from ..models.shown_message import ShownMessage
 from .authors import Author
+from .moments import written
+from .thread_messages import ThreadMessage
+
+# The sign for attachments.
+CLIP = (
+    '<svg aria-hidden="true" viewBox="0 0 16 16" width="14" height="14" fill="none"'
+    ' stroke="currentColor" stroke-width="1.4" stroke-linecap="round"><path d="M13 7.5 8 12.5a3 3 0'
+    ' 0 1-4.3-4.2l5.4-5.4a2 2 0 0 1 2.9 2.8l-5.3 5.4a1 1 0 0 1-1.5-1.4l4.6-4.6"/></svg>'
+)
 
 
 def time_markup(moment: datetime, name: str = "") -> SafeString:
     """Return `moment`, aware, in the active zone; `name` is the class."""
     local = timezone.localtime(moment)
     css = f' class="{name}"' if name else ""
-    shown = escape(date_format(local, "DATETIME_FORMAT"))
+    shown = escape(written(local, "DATETIME_FORMAT"))
     return mark_safe(f'<time{css} datetime="{local.isoformat()}">{shown}</time>')  # noqa: S308
 
 
@@ -30,7 +39,7 @@ def moment_markup(moment: datetime, *formats: str) -> SafeString:
     """Return `moment`, aware, in the active zone, in some of Django's formats, one after the
     other."""
     local = timezone.localtime(moment)
-    shown = escape(", ".join(date_format(local, each) for each in formats))
+    shown = escape(", ".join(written(local, each) for each in formats))
     return mark_safe(f'<time datetime="{local.isoformat()}">{shown}</time>')  # noqa: S308
 
 
@@ -45,7 +54,7 @@ def message_time_markup(message: ShownMessage) -> SafeString:
     elif there := sent_there(message):
         words = escape(gettext("By the sender’s clock: %(time)s") % {"time": there})
         title = f' title="{words}"'
-    shown = escape(date_format(local, "DATETIME_FORMAT"))
+    shown = escape(written(local, "DATETIME_FORMAT"))
     return mark_safe(  # noqa: S308 (escaped)
         f'<time class="mailarchive-row__date" datetime="{local.isoformat()}"{title}>'
         f"{shown}{received}</time>"
@@ -59,12 +68,50 @@ def sent_there(message: ShownMessage) -> str:
         return ""
     hours, minutes = divmod(abs(offset), 60)
     sign = "-" if offset < 0 else "+"
-    # Without its zone: Django would turn the time into the reader's.
-    clock = date_format(moment.replace(tzinfo=None), "DATETIME_FORMAT")
+    clock = written(moment, "DATETIME_FORMAT")
     return gettext("%(time)s (UTC%(offset)s)") % {
         "time": clock,
         "offset": f"{sign}{hours:02}:{minutes:02}",
     }
+
+
+def facts_markup(
+    last: str,
+    *,
+    unread: int = 0,
+    attachments: int = 0,
+    has_attachments: bool = False,
+    comments: int,
+) -> SafeString:
+    """Return what else a row says, one thing after the other.
+
+    Args:
+        last: text.
+        attachments: their number; where only `has_attachments` is known, it stands without.
+    """
+    facts = []
+    if unread:
+        words = ngettext("%(number)s new", "%(number)s new", unread)
+        facts.append(f'<span class="mailarchive-row__new">{_counted(words, unread)}</span>')
+    if attachments:
+        words = ngettext(
+            '<span>%(number)s</span><span class="mailarchive-unseen"> attachment</span>',
+            '<span>%(number)s</span><span class="mailarchive-unseen"> attachments</span>',
+            attachments,
+        )
+        facts.append(f'<span class="mailarchive-clip">{CLIP}{_counted(words, attachments)}</span>')
+    elif has_attachments:
+        words = f'<span class="mailarchive-unseen">{escape(gettext("with attachments"))}</span>'
+        facts.append(f'<span class="mailarchive-clip">{CLIP}{words}</span>')
+    if comments:
+        words = ngettext("%(number)s comment", "%(number)s comments", comments)
+        facts.append(f"<span>{_counted(words, comments)}</span>")
+    facts.append(f"<span>{escape(last)}</span>")
+    return mark_safe(" ".join(facts))  # noqa: S308 (escaped; the words are ours)
+
+
+def _counted(words: str, number: int) -> str:
+    return words % {"number": localize(number)}
 
 
 def people_markup(names: Sequence[str], more: int, *, many: bool) -> SafeString:
@@ -98,32 +145,48 @@ def author_markup(author: Author) -> SafeString:
 
 
 class MessageItems:
-    """Items of lists of what can be done with messages; their words are looked up once a page."""
+    """Items of lists of what can be done with the messages of a thread.
 
-    def __init__(self) -> None:
+    Their words are looked up once a page.
+
+    Args:
+        split_address: where a thread is split, without the message; "" for who may not.
+    """
+
+    def __init__(self, split_address: str) -> None:
+        self._split_address = escape(split_address)
         self._page = escape(gettext("Message page"))
         self._html = escape(gettext("As sent (HTML)"))
+        self._split = escape(gettext("Split here"))
         self._copied = escape(gettext("Link copied"))
         self._copy = escape(gettext("Copy link"))
 
-    def pages(self, address: str, sender: str, *, has_html: bool) -> SafeString:
-        """Return items that lead to a message's own page."""
-        target, about = escape(address), self._about(sender)
-        items = f'<li><a href="{target}">{self._page}{about}</a></li>'
-        if has_html:
-            items += f'\n<li><a href="{target}?view=html">{self._html}{about}</a></li>'
-        return mark_safe(items)  # noqa: S308 (escaped)
+    def of(
+        self, message: ThreadMessage, address: str, comments: int, *, is_first: bool
+    ) -> SafeString:
+        """Return the items of one message; only a script makes the last one appear.
 
-    def copy(self, address: str, sender: str) -> SafeString:
-        """Return the item that copies a message's address; only a script makes it appear."""
+        Args:
+            address: of its own page.
+            is_first: of its thread.
+        """
+        target = escape(address)
+        about = f'<span class="mailarchive-unseen">: {escape(message.display_sender)}</span>'
+        items = [(target, self._page)]
+        if comments:
+            words = ngettext("%(number)s comment", "%(number)s comments", comments)
+            items.insert(0, (f"{target}#mailarchive-comments", _counted(words, comments)))
+        if message.has_html:
+            items.append((f"{target}?view=html", self._html))
+        if self._split_address and not is_first:
+            items.append((f"{self._split_address}{message.pk}/", self._split))
+        links = (f'<li><a href="{to}">{words}{about}</a></li>' for to, words in items)
         return mark_safe(  # noqa: S308 (escaped)
-            '<li hidden><button type="button" class="mailarchive-link"'
-            f' data-mailarchive-copy="{escape(address)}" data-mailarchive-copied="{self._copied}">'
-            f'{self._copy}{self._about(sender)}</button> <span role="status"></span></li>'
+            f"{' '.join(links)} <li hidden>"
+            f'<button type="button" class="mailarchive-link" data-mailarchive-copy="{target}"'
+            f' data-mailarchive-copied="{self._copied}">{self._copy}{about}</button>'
+            ' <span role="status"></span></li>'
         )
-
-    def _about(self, sender: str) -> str:
-        return f'<span class="mailarchive-unseen">: {escape(sender)}</span>'
 
 
 def beginning(text: str, length: int) -> str:

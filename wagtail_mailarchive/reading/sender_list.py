@@ -71,7 +71,7 @@ def latest_first(
             others = known.exclude(value__in=any_of(values))
             again = [
                 each
-                for each in _seen_otherwise(folder, known, request, values)
+                for each in seen_otherwise(folder, request, values)
                 if (place.before is None or each.newest < place.before)
                 and (place.after is None or each.newest > place.after)
             ]
@@ -96,34 +96,6 @@ def latest_first(
     )
 
 
-def most(
-    folder: EmailFolderPage, request: HttpRequest, hidden: Collection[Hidden], limit: int
-) -> list[Counted]:
-    """Return who wrote most, those without an address left out (one query, rarely two)."""
-    known, lost, gone = _known(folder).exclude(value=""), _lost(hidden), _texts(hidden)
-    # As many more are asked for as might fall behind for what is hidden.
-    counted = _counted(known.order_by("-messages")[: limit + len(lost)])
-    left = [Counted(each.value, each.messages - lost[each.value], each.newest) for each in counted]
-    left = [each for each in left if each.messages > 0]
-    left.sort(key=lambda each: (-each.messages, each.value))
-    found = left[:limit]
-    moved = [each.value for each in found if each.newest in gone]
-    if not moved:
-        return found
-    newest = {each.value: each.newest for each in _seen_otherwise(folder, known, request, moved)}
-    return [
-        Counted(each.value, each.messages, newest.get(each.value, each.newest))
-        for each in found
-        if each.newest not in gone or each.value in newest
-    ]
-
-
-def names(counted: Iterable[Counted]) -> dict[int, str]:
-    """Return the sender's name in each latest message, by the keys of their texts (one query)."""
-    texts = MessageText.objects.filter(pk__in=[each.newest for each in counted])
-    return dict(texts.values_list("pk", "message__sender_name"))
-
-
 def _known(folder: EmailFolderPage) -> QuerySet[FacetCount]:
     return FacetCount.objects.filter(folder=folder, kind=FacetKind.SENDER, messages__gt=0)
 
@@ -141,16 +113,15 @@ def _counted(known: QuerySet[FacetCount]) -> list[Counted]:
     return [Counted(*values) for values in known.values_list("value", "messages", "newest")]
 
 
-def _seen_otherwise(
-    folder: EmailFolderPage,
-    known: QuerySet[FacetCount],
-    request: HttpRequest,
-    senders: Collection[str],
+def seen_otherwise(
+    folder: EmailFolderPage, request: HttpRequest, senders: Collection[str]
 ) -> list[Counted]:
-    """Return a few senders by the latest of their messages that this reader sees."""
+    """Return a few senders by the latest of their messages that this reader sees (one query)."""
     texts = readable_texts(folder.pk, request).filter(folder=folder, sender=OuterRef("value"))
-    seen = known.filter(value__in=any_of(senders)).annotate(
-        seen=Subquery(texts.order_by("-pk").values("pk")[:1])
+    seen = (
+        _known(folder)
+        .filter(value__in=any_of(senders))
+        .annotate(seen=Subquery(texts.order_by("-pk").values("pk")[:1]))
     )
     rows = seen.filter(seen__isnull=False).values_list("value", "messages", "seen")
     return [Counted(*values) for values in rows]

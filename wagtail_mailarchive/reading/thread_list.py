@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
@@ -25,7 +26,7 @@ from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
-from .row_markup import beginning, people_markup, time_markup
+from .row_markup import beginning, facts_markup, people_markup, time_markup
 from .thread_lookup import seen_otherwise
 
 _NAMED = 4  # people
@@ -64,11 +65,6 @@ class ThreadRow:
     comments: int
 
     @property
-    def noun(self) -> str:
-        """What its number counts."""
-        return ngettext("message", "messages", self.messages)
-
-    @property
     def title(self) -> str:
         return beginning(self.subject, _TITLE_LENGTH)
 
@@ -79,6 +75,16 @@ class ThreadRow:
     @property
     def time_markup(self) -> SafeString:
         return time_markup(self.last_at, "mailarchive-row__date")
+
+    @property
+    def facts_markup(self) -> SafeString:
+        noun = ngettext("message", "messages", self.messages)
+        return facts_markup(
+            f"{localize(self.messages)} {noun}",
+            unread=self.unread,
+            has_attachments=self.has_attachments,
+            comments=self.comments,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +170,6 @@ def latest_among(
         newer=str(page[0]) if newer else "",
         older=str(page[-1]) if older else "",
     )
-
-
-def lacks_some(folder: EmailFolderPage) -> bool:
-    """Whether the folder holds messages that were archived before there were threads."""
-    without: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(thread__isnull=True)
-    return without.filter(folder=folder).exists()
 
 
 def thread_place(request: HttpRequest) -> Place[Cursor]:

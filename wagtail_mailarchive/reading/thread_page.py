@@ -22,7 +22,7 @@ from .pages import render_page
 from .read_marks import newer, visit
 from .thread_lookup import find_thread, readable_messages, summary_for
 from .thread_messages import LAST, Where, number_before, portion
-from .thread_posts import COLUMNS, Manner, posts
+from .thread_posts import Manner, posts
 from .zones import reader_zone
 
 PAGE_SIZE: Final = 50
@@ -59,7 +59,7 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
     only_new = new > 0 and "new" in request.GET
     if only_new:
         messages = latest
-    found = portion(messages.only(*COLUMNS), where, PRINT_SIZE if is_printed else PAGE_SIZE)
+    found = portion(messages, where, PRINT_SIZE if is_printed else PAGE_SIZE)
     if not found.messages and where.is_first:
         raise Http404
     manner = Manner(
@@ -72,6 +72,7 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
     state = "&".join(name for name, is_so in asked.items() if is_so)
     people = _people(summary)
     user = request.user
+    may_arrange = user.is_authenticated and page.permissions_for_user(user).can_arrange_threads()
     printed_before = 0
     is_part = is_printed and bool(found.messages) and bool(found.later or not where.is_first)
     if is_part:
@@ -105,17 +106,15 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
                 subject=summary.subject,
                 folder_address=folder_address,
                 thread_address=address,
+                may_split=may_arrange,
+                is_beginning=where.is_first,
             ),
             "new_address": _with(address, "new"),
             "closed_address": _with(address, "closed"),
             "print_address": _with(address, "print"),
             "mbox_address": f"{address}mbox/",
             "zip_address": f"{address}zip/" if summary.has_attachments else "",
-            "arrange_address": (
-                f"{address}arrange/"
-                if user.is_authenticated and page.permissions_for_user(user).can_arrange_threads()
-                else ""
-            ),
+            "arrange_address": f"{address}arrange/" if may_arrange else "",
             "is_first": where.is_first,
             "first_address": _with(address, state),
             "earlier_address": _beside(address, state, before=found.earlier),

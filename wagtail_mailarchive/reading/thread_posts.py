@@ -21,14 +21,8 @@ from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
 from .row_markup import MessageItems, answers_markup, author_markup, time_markup
 from .text_body import text_as_html
-from .thread_messages import cursor_of
+from .thread_messages import ThreadMessage, cursor_of
 
-# What is asked of a message; the rest of it is heavy.
-COLUMNS = (
-    *("slug", "title", "folder_id", "thread_id", "subject", "sender_name", "sender_address"),
-    *("sent_at", "sent_offset", "sorted_at", "snippet", "attachment_count", "has_html"),
-    *("message_id", "in_reply_to", "references"),
-)
 _MOST_ATTACHMENTS = 8  # of one message
 _LOOKED_AT = 32  # a message may have thousands
 
@@ -61,10 +55,10 @@ class Post:
         is_new: it came since the reader's last visit.
         is_open: it is not folded.
         comments: shown on its own page.
-        pages_markup, copy_markup: items that lead to its own page, and copy its address.
+        actions_markup: items of a list, of what can be done with it.
     """
 
-    message: EmailMessagePage
+    message: ThreadMessage
     anchor: str
     address: str
     author: Author
@@ -77,8 +71,15 @@ class Post:
     is_new: bool
     is_open: bool
     comments: int
-    pages_markup: SafeString
-    copy_markup: SafeString
+    actions_markup: SafeString
+
+    @property
+    def sender(self) -> str:
+        return self.message.display_sender
+
+    @property
+    def snippet(self) -> str:
+        return self.message.snippet
 
     @property
     def time_markup(self) -> SafeString:
@@ -107,19 +108,23 @@ class Manner:
 
 
 def posts(
-    messages: Sequence[EmailMessagePage],
+    messages: Sequence[ThreadMessage],
     request: HttpRequest,
     manner: Manner,
     *,
     subject: str,
     folder_address: str,
     thread_address: str,
+    may_split: bool,
+    is_beginning: bool,
 ) -> list[Post]:
     """Return `messages`, of one thread, as they are shown (at most six queries and what
     `archive.thread_parents.parents` asks).
 
     Args:
         subject: of the thread.
+        may_split: the reader may let a thread begin with any of them but its first.
+        is_beginning: the thread's first message is the first of these.
     """
     texts = _texts(messages, manner.characters)
     attachments = _attachments(messages)
@@ -130,10 +135,9 @@ def posts(
         each.pk for each in messages if manner.new_above is not None and each.pk > manner.new_above
     }
     topic = canonical_subject(subject)
-    items = MessageItems()
+    items = MessageItems(f"{thread_address}split/" if may_split else "")
     found = []
-    for each in messages:
-        sender = each.display_sender
+    for number, each in enumerate(messages):
         address = message_address(folder_address, each.slug)
         text, is_cut = cut(texts.get(each.pk, ""), manner.characters)
         shown = attachments[each.pk][:_MOST_ATTACHMENTS]
@@ -156,8 +160,12 @@ def posts(
                 # Where something is new, the rest stands back.
                 is_open=manner.is_printed or (not manner.is_closed and (not new or each.pk in new)),
                 comments=comments.get(each.pk, 0),
-                pages_markup=items.pages(address, sender, has_html=each.has_html),
-                copy_markup=items.copy(address, sender),
+                actions_markup=items.of(
+                    each,
+                    address,
+                    comments.get(each.pk, 0),
+                    is_first=is_beginning and number == 0,
+                ),
             )
         )
     return found
@@ -176,13 +184,13 @@ def cut(text: str, characters: int) -> tuple[str, bool]:
     return text[: line_end + 1 if line_end >= 0 else characters], True
 
 
-def _texts(messages: Sequence[EmailMessagePage], characters: int) -> dict[int, str]:
+def _texts(messages: Sequence[ThreadMessage], characters: int) -> dict[int, str]:
     found = MessageText.objects.filter(message__in=[each.pk for each in messages])
     beginnings = found.annotate(beginning=Substr("body", 1, characters + 1))
     return dict(beginnings.values_list("message_id", "beginning"))
 
 
-def _attachments(messages: Sequence[EmailMessagePage]) -> Mapping[int, list[Attachment]]:
+def _attachments(messages: Sequence[ThreadMessage]) -> Mapping[int, list[Attachment]]:
     attached = Attachment.objects.filter(
         message__in=[each.pk for each in messages if each.attachment_count],
         is_inline=False,
@@ -195,7 +203,7 @@ def _attachments(messages: Sequence[EmailMessagePage]) -> Mapping[int, list[Atta
 
 
 def _parents(
-    messages: Sequence[EmailMessagePage], request: HttpRequest, thread_address: str
+    messages: Sequence[ThreadMessage], request: HttpRequest, thread_address: str
 ) -> dict[int, Parent]:
     here = {each.pk: each for each in messages}
     named = {pk: parent for pk, parent in parents(messages).items() if parent is not None}

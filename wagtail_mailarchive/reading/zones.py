@@ -14,11 +14,12 @@ def reader_zone(request: HttpRequest) -> tzinfo:
     """Return the zone of the signed-in user's Wagtail profile, else the site's `TIME_ZONE`."""
     if not request.user.is_authenticated:
         return timezone.get_default_timezone()
-    profile = UserProfile.objects.filter(user_id=request.user.pk).first()
-    if profile is None or not profile.current_time_zone:
+    profiles = UserProfile.objects.filter(user_id=request.user.pk)
+    name = profiles.values_list("current_time_zone", flat=True).first()
+    if not name:
         return timezone.get_default_timezone()
     try:
-        return ZoneInfo(profile.current_time_zone)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         # Chosen on a machine with another list of zones.
         return timezone.get_default_timezone()

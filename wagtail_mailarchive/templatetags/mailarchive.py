@@ -7,10 +7,12 @@ from datetime import datetime
 
 from django import template
 from django.contrib.messages.storage.base import Message
+from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 
 from ..models.shown_message import ShownMessage
 from ..reading import row_markup
+from ..reading.message_rows import MessageRow
 
 register = template.Library()
 # Parts of a message's page that say themselves what came of what was done there, by `extra_tags`.
@@ -36,6 +38,16 @@ def sent_there(message: ShownMessage) -> str:
 def time_of_message(message: ShownMessage) -> SafeString:
     """Return when a message of a list was sent, with the sender's own clock as its title."""
     return row_markup.message_time_markup(message)
+
+
+@register.simple_tag
+def facts_of_message(message: MessageRow, comments: int | str = 0) -> SafeString:
+    """Return what the row of a message says of its attachments, comments and size."""
+    return row_markup.facts_markup(
+        filesizeformat(message.size),
+        attachments=message.attachment_count,
+        comments=int(comments or 0),
+    )
 
 
 @register.filter

@@ -47,15 +47,17 @@ def tag_many(context: Any, folder: EmailFolderPage | None) -> Any:
 
 
 @register.simple_tag(takes_context=True)
-def choose(
-    context: Any, kind: str, key: int, name: str, folder: EmailFolderPage | None
-) -> SafeString:
+def may_choose(context: Any, folder: EmailFolderPage | None) -> bool:
+    """Whether `tag_many` offers something to do with what is chosen."""
+    return _may_tag(context, folder) or is_offered(context["request"], folder)
+
+
+@register.simple_tag
+def choose(kind: str, key: int, name: str) -> SafeString:
     """Show the box that chooses a row of a list: `kind` is "message" or "thread".
 
     Not by a template: a page has fifty of them.
     """
-    if not (_may_tag(context, folder) or is_offered(context["request"], folder)):
-        return SafeString("")
     return format_html(
         '<span class="mailarchive-row__choose"><input type="checkbox" form="mailarchive-tagging"'
         ' name="{}" value="{}" aria-label="{}"></span>',
