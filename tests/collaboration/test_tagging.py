@@ -27,7 +27,6 @@ from wagtail_mailarchive.archive.tagging import (
 from wagtail_mailarchive.archive.trash import put, restore
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
-    Attachment,
     EmailFolderPage,
     EmailMessagePage,
     FacetCount,
@@ -97,7 +96,7 @@ def test_search_finds_tags_alone_together_and_turned_around(
 def test_tags_stay_when_the_index_is_made_anew(mails: list[EmailMessagePage], ada: User) -> None:
     add_tags(mails[:1], ["kept"], ada)
     before = MessageText.objects.get(message=mails[0]).marks
-    fill(MessageText, EmailMessagePage, Attachment, after=None, most=50)
+    fill(after=None, most=50)
     assert MessageText.objects.get(message=mails[0]).marks == before
     assert found(mails[0].folder, "tag:kept") == {"Number 0"}
 
