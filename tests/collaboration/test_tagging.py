@@ -50,6 +50,11 @@ def test_what_is_typed_becomes_tags() -> None:
     assert len(names_in(",".join(f"tag{number}" for number in range(99)))) == MOST_AT_ONCE
 
 
+@pytest.mark.parametrize("comma", ",،，、﹐､")
+def test_tags_are_parted_by_the_commas_of_all_scripts(comma: str) -> None:
+    assert names_in(f"عاجل{comma}予算 {comma} one") == ["عاجل", "予算", "one"]
+
+
 @pytest.fixture
 def ada(db: None) -> User:
     return factories.user("ada")
