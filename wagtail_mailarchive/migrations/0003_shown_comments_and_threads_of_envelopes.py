@@ -1,4 +1,4 @@
-"""An index that finds what comments were shown lately."""
+"""An index that finds what comments were shown lately; the threads of messages in quarantine."""
 
 import django.db.models.functions.comparison
 from django.db import migrations, models
@@ -16,5 +16,10 @@ class Migration(migrations.Migration):
                 django.db.models.functions.comparison.Coalesce("decided_at", "created_at"),
                 name="mailarchive_comment_shown_at",
             ),
+        ),
+        migrations.AddField(
+            model_name="envelope",
+            name="source_thread",
+            field=models.BigIntegerField(null=True),
         ),
     ]
