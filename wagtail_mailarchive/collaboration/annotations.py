@@ -79,6 +79,7 @@ def annotate(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
     query = urlencode({"start": passage.start, "end": passage.end})
     draft = note_drafts.kept(page, request)
     context = {
+        "heading": _("Write a note"),
         "passage": passage,
         "action": f"{_address(page, request)}annotations/?{query}",
         "problems": problems,
@@ -122,9 +123,10 @@ def _show(
     can_reply = may_reply(annotation, page.folder, user)
     draft = note_drafts.kept(page, request, annotation.pk)
     context = {
+        "heading": _("Note"),
         "annotation": annotation,
         "address": f"{_address(page, request)}annotations/{annotation.pk}/",
-        "message_address": f"{_address(page, request)}#note-{annotation.pk}",
+        "message_page_address": _beside(page, request, annotation),
         "rows": [
             (each, may_edit(each, user), may_delete(each, page.folder, user))
             for each in (annotation, *replies)
@@ -143,6 +145,11 @@ def _choose(page: EmailMessagePage, request: HttpRequest, text: str) -> HttpResp
     found = paragraphs(text, after=after, most=PARAGRAPHS + 1)
     base = f"{_address(page, request)}annotations/"
     context = {
+        "heading": _("Choose a paragraph"),
+        "description": _(
+            "Your note will stand beside the paragraph that you choose. "
+            "In the message’s text you can also select any words."
+        ),
         "choices": [
             Choice(each.exact, f"{base}?{urlencode({'start': each.start, 'end': each.end})}")
             for each in found[:PARAGRAPHS]
