@@ -49,7 +49,7 @@ from .admin.policies import AccountPolicy, for_managers
 from .admin.reconciliation import reconcile_account, reconciliation
 from .archive.thread_decisions import MERGED, SPLIT, UNDONE
 from .collaboration import comment_queue
-from .collaboration.comment_views import keep_before_sign_in
+from .collaboration.before_sign_in import keep_before_sign_in
 from .collaboration.relation_views import plug_in as plug_in_relations
 from .fetching.run import LOG_ACTION
 from .fetching.trash_requests import RESTORED

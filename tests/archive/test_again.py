@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,23 @@ def test_what_somebody_else_has_read_meanwhile_is_left_alone(folder: EmailFolder
 
     assert (result.archived, result.duplicates, result.still) == (0, 0, 0)
     assert not EmailMessagePage.objects.exists()
+
+
+def test_what_the_server_said_of_its_thread_is_known_when_it_becomes_a_page(
+    folder: EmailFolderPage,
+) -> None:
+    first, second = factories.raw("Plan"), factories.raw("Plan")
+    read = incoming(first, factories.storable(parse(first)))
+    unread = incoming(second, ParserFailed())
+    writer_for(folder).write([replace(each, source_thread=2**63 - 1) for each in (read, unread)])
+    [key] = LedgerEntry.objects.filter(uid=unread.uid).values_list("pk", flat=True)
+    # What is read in vain keeps it.
+    retry_entries([key], parser=Parser(lambda parsed: ParserFailed()))
+
+    assert retry_entries([key], parser=Parser(same)).archived == 1
+
+    assert EmailMessagePage.objects.count() == 2
+    assert EmailMessagePage.objects.values("thread").distinct().count() == 1
 
 
 def test_an_account_given_another_folder_has_its_mail_chained_there(

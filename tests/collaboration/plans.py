@@ -1,4 +1,4 @@
-"""What queries look at, by SQLite's own plan for them."""
+"""What queries look at, by the database's own plan for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 _MESSAGES = "wagtail_mailarchive_emailmessagepage"
+
+
+def plan_of(sql: str) -> str:
+    """Return the steps of the plan for `sql`, which holds its values, a line each."""
+    explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {sql}".replace("%", "%%"), [])
+        return "\n".join(row[-1] for row in cursor.fetchall())
 
 
 def walks_over_messages(captured: CaptureQueriesContext) -> list[str]:
@@ -20,12 +28,9 @@ def walks_over_messages(captured: CaptureQueriesContext) -> list[str]:
         sql = query["sql"]
         if not sql.startswith("SELECT") or _MESSAGES not in sql:
             continue
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN QUERY PLAN {sql}".replace("%", "%%"), [])
-            steps = [row[-1] for row in cursor.fetchall()]
         found += [
             f"{step}: {sql}"
-            for step in steps
+            for step in plan_of(sql).splitlines()
             # Subqueries call them U0, V0 and so on.
             if step.startswith(f"SCAN {_MESSAGES}")
             or ("mailarchive_newest_first" in step and step.endswith("(folder_id=?)"))

@@ -286,6 +286,60 @@ def test_guests_are_asked_to_sign_in_and_come_back(page: EmailMessagePage) -> No
     assert not Annotation.objects.exists()
 
 
+def signed_in_by(answer: Any, client: Client) -> str:
+    """The page that signing in leads to, which `answer` asked for."""
+    location = answer.headers["Location"]
+    assert location.startswith("/_util/login/?next=")
+    back = client.post(location, {"username": "ada", "password": "password"})
+    response = client.get(back.headers["Location"])
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+@pytest.mark.parametrize("privacy", ["public", "login"])
+@pytest.mark.parametrize("visibility", ["folder", "private"])
+def test_a_note_survives_a_session_that_ended(ada: User, privacy: str, visibility: str) -> None:
+    folder = factories.folder(privacy=privacy)
+    [page] = factories.archive(folder, factories.raw(body=BODY))
+    client = Client()
+    given = {"exact": "Dear all", "note": "Long\r\nthoughts", "visibility": visibility}
+    address = f"{page.url}annotations/?start=0&end=8"
+    text = signed_in_by(client.post(address, given), client)
+    assert "Long\r\nthoughts</textarea>" in text
+    assert f'value="{visibility}" checked' in text
+    assert "<bdi>Dear all</bdi>" in text
+    assert not Annotation.objects.exists()
+    # Of another passage it says nothing, and once it is saved nothing is left of it.
+    other = f"{page.url}annotations/?start=10&end=30"
+    assert "thoughts" not in client.get(other).content.decode()
+    client.post(address, given)
+    assert "thoughts" not in client.get(address).content.decode()
+    assert Annotation.objects.get().is_private == (visibility == "private")
+
+
+def test_replies_and_changes_survive_a_session_that_ended(
+    page: EmailMessagePage, ada: User
+) -> None:
+    write(ada, page, "fine", "My own", visibility="private")
+    note = Annotation.objects.get()
+    address = f"{page.url}annotations/{note.pk}/"
+    for words, place, given in (
+        ("Kept answer", "mailarchive-reply", {}),
+        ("Kept change", f"mailarchive-edit-{note.pk}", {"edit": note.pk}),
+    ):
+        client = Client()
+        text = signed_in_by(client.post(address, {"note": words, **given}), client)
+        before, _words, behind = text.partition(words)
+        assert f'id="{place}"' in before.rpartition("<textarea")[2]
+        assert words not in behind
+        assert client.post(address, {"note": words, **given}).status_code == 302
+        left = client.get(address).content.decode().partition('id="mailarchive-reply"')[2]
+        assert words not in left
+    assert Annotation.objects.get(parent=note).note == "Kept answer"
+    note.refresh_from_db()
+    assert note.note == "Kept change"
+
+
 def test_where_nobody_comments_notes_are_private(page: EmailMessagePage, ada: User) -> None:
     EmailFolderPage.objects.filter(pk=page.folder_id).update(comment_moderation="closed")
     assert write(ada, page, "fine").status_code == 403

@@ -19,12 +19,13 @@ from wagtail.users.models import UserProfile
 
 from tests import factories
 from tests.collaboration.following import comment, follow, work
-from tests.collaboration.plans import walks_over_messages
+from tests.collaboration.plans import plan_of, walks_over_messages
 from wagtail_mailarchive import tasks
 from wagtail_mailarchive.archive import erasing, folder_trash, trash
 from wagtail_mailarchive.collaboration import following
 from wagtail_mailarchive.models import (
     ArchiveSiteSettings,
+    Comment,
     CommentState,
     Delivery,
     EmailFolderPage,
@@ -459,3 +460,38 @@ def test_a_mail_costs_as_many_queries_in_a_larger_folder(
     few = queries(1)
     assert queries(30) == few
     assert few < 50
+
+
+def test_new_comments_are_found_by_when_they_were_shown(
+    folder: EmailFolderPage, reader: User
+) -> None:
+    messages = factories.archive(folder, factories.raw("Plan"), factories.raw("Other"))
+    search = SavedSearch.objects.create(owner=reader, name="Plans", query="subject:plan")
+    for values in (
+        {"folder": folder},
+        {"folder": folder, "message": messages[0]},
+        {"search": search},
+    ):
+        follow(reader, comments=True, **values)
+    other = factories.user("grace")
+    long_ago = timezone.now() - timedelta(days=1)
+    given = {"author": other, "author_name": "grace", "state": CommentState.SHOWN}
+    # As many as have PostgreSQL prefer an index to reading them all.
+    Comment.objects.bulk_create(
+        Comment(message=each, text="Old", created_at=long_ago, **given)
+        for each in messages
+        for _ in range(500)
+    )
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE wagtail_mailarchive_comment")
+    comment(messages[0], other, "New")
+    with CaptureQueriesContext(connection) as captured:
+        following.request()
+        work()
+    assert list(Delivery.objects.values_list("comments", flat=True)) == [1, 1, 1]
+    assert not walks_over_messages(captured)
+    asked = [each for each in captured.captured_queries if " COALESCE(" in each["sql"]]
+    assert len(asked) >= 10
+    for each in asked:
+        assert "mailarchive_comment_shown_at" in plan_of(each["sql"]), each["sql"]

@@ -29,7 +29,6 @@ from wagtail_mailarchive.archive.tagging import (
 from wagtail_mailarchive.archive.trash import put, restore
 from wagtail_mailarchive.mime.process import ParserProcess
 from wagtail_mailarchive.models import (
-    Attachment,
     EmailFolderPage,
     EmailMessagePage,
     FacetCount,
@@ -52,6 +51,11 @@ def test_what_is_typed_becomes_tags() -> None:
     # Letters that stand for whole words are written out before they are counted.
     assert names_in("\ufdfa" * 50) == [normalize("NFKC", "\ufdfa" * 50)[:MAX_TAG].strip()]
     assert len(names_in(",".join(f"tag{number}" for number in range(99)))) == MOST_AT_ONCE
+
+
+@pytest.mark.parametrize("comma", ",،，、﹐､")
+def test_tags_are_parted_by_the_commas_of_all_scripts(comma: str) -> None:
+    assert names_in(f"عاجل{comma}予算 {comma} one") == ["عاجل", "予算", "one"]
 
 
 @pytest.fixture
@@ -100,7 +104,7 @@ def test_search_finds_tags_alone_together_and_turned_around(
 def test_tags_stay_when_the_index_is_made_anew(mails: list[EmailMessagePage], ada: User) -> None:
     add_tags(mails[:1], ["kept"], ada)
     before = MessageText.objects.get(message=mails[0]).marks
-    fill(MessageText, EmailMessagePage, Attachment, after=None, most=50)
+    fill(after=None, most=50)
     assert MessageText.objects.get(message=mails[0]).marks == before
     assert found(mails[0].folder, "tag:kept") == {"Number 0"}
 

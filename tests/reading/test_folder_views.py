@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from html import escape
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wagtail.models import PageViewRestriction
 from tests import factories
 from tests.archive.test_facets import came_by
 from tests.reading import mail
+from wagtail_mailarchive.archive.tagging import add_tags
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
 from wagtail_mailarchive.reading.listing import PAGE_SIZE, Month
 from wagtail_mailarchive.reading.narrowing import Narrowing
@@ -215,6 +217,35 @@ def test_search_begins_with_what_is_chosen(client: Client, folder: EmailFolderPa
     query = shown(client, folder, month="2026-01", **{"from": "ada@example.org"})["query"]
     found = client.get(folder.url, {"q": query}).context["hits"]
     assert [hit.message.subject for hit in found] == ["one"]
+
+
+def test_what_is_chosen_can_be_narrowed_down_further_by_search(
+    client: Client, folder: EmailFolderPage
+) -> None:
+    def found(address: str) -> set[str]:
+        return {hit.message.subject for hit in client.get(address).context["hits"]}
+
+    sales, press = factories.account(folder, name="Sales"), factories.account(folder, name="Press")
+    came_by(sales, "INBOX", sent(0, "one"), sent(1, "offer", BO), sent(-400, "earlier", BO))
+    came_by(press, "INBOX", sent(2, "other"))
+    response = client.get(folder.url, {"year": "2026", "from": "bo@example.org"})
+    html = response.content.decode()
+    assert "takes the place of “<bdi>From bo@example.org</bdi>”" in html
+    address = response.context["search_address"]
+    assert f'<a href="{escape(address)}">Narrow down further by search</a>' in html
+    assert found(address) == {"offer"}
+    add_tags(EmailMessagePage.objects.all(), ["done"], None)
+    facets = shown(client, folder, **{"from": "bo@example.org"})["facets"]
+    [tag] = next(each.choices for each in facets if each.name == "tag")
+    assert found(tag.address) == {"earlier", "offer"}
+    # Search knows neither accounts nor that a sender is missing, and a time can be added here.
+    for query in ({"account": str(sales.pk)}, {"from": ""}, {"year": "2026"}, {}):
+        assert shown(client, folder, **query)["search_address"] == ""
+
+
+def test_what_search_begins_with_keeps_names_whole(client: Client, folder: EmailFolderPage) -> None:
+    assert shown(client, folder, list="news (weekly)")["query"] == 'list:"news (weekly)" '
+    assert shown(client, folder, **{"from": "a b@c.org"})["query"] == 'from:"a b@c.org" '
 
 
 # -- timeline ------------------------------------------------------------------------------------

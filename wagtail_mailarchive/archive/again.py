@@ -191,6 +191,8 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
     )
     read = [each for each in read if each.entry.pk in waiting]
     readable = [each for each in read if isinstance(each.result, ParsedMessage)]
+    envelopes = Envelope.objects.filter(entry__in=[each.entry.pk for each in readable])
+    threads = dict(envelopes.values_list("entry", "source_thread"))
     held = messages.of_originals(folder_id, [each.original.pk for each in readable])
     new: dict[int, NewMessage] = {}
     outcomes: dict[int, Outcome] = {}
@@ -200,7 +202,12 @@ def _write(folder_id: int, read: Sequence[_Read], fence: Callable[[], None]) -> 
         outcomes[each.entry.pk] = Outcome.DUPLICATE if is_held else Outcome.ARCHIVED
         if not is_held and isinstance(each.result, ParsedMessage):
             new[original.pk] = NewMessage(
-                original.pk, original.sha256, original.size, each.entry.received_at, each.result
+                original.pk,
+                original.sha256,
+                original.size,
+                each.entry.received_at,
+                each.result,
+                threads.get(each.entry.pk),
             )
     now = timezone.now()
     held |= messages.insert(parent, list(new.values()), now)

@@ -11,17 +11,24 @@ from ..models.reference import message_id_digest
 from . import originals, rows
 from .dates import showable
 
-_COLUMNS = ("message_id", "message_id_digest", "subject", "sender", "sent_at")
+_COLUMNS = ("message_id", "message_id_digest", "subject", "sender", "sent_at", "source_thread")
 # Characters: RFC 5322 section 2.1.1 allows lines of 998, and nobody reads on.
 _LONGEST = 998
 
 
-def keep(mailbox: Mailbox, uidvalidity: int, headers: Mapping[int, bytes]) -> None:
+def keep(
+    mailbox: Mailbox,
+    uidvalidity: int,
+    headers: Mapping[int, bytes],
+    source_threads: Mapping[int, int | None] | None = None,
+) -> None:
     """Keep what `headers` say, by UID, of entries of the ledger; in the present transaction.
 
     Args:
         headers: the beginning of each message, or some of its header fields.
+        source_threads: what the server calls their threads, by UID; None where it was not asked.
     """
+    threads = source_threads or {}
     entries = LedgerEntry.objects.filter(
         mailbox=mailbox, uidvalidity=uidvalidity, uid__in=list(headers)
     )
@@ -29,7 +36,7 @@ def keep(mailbox: Mailbox, uidvalidity: int, headers: Mapping[int, bytes]) -> No
         Envelope,
         ("entry_id", *_COLUMNS),
         [
-            (entry_id, *_values(read_envelope(headers[uid])))
+            (entry_id, *_values(read_envelope(headers[uid])), threads.get(uid))
             for entry_id, uid in entries.values_list("pk", "uid")
         ],
         unique=("entry_id",),

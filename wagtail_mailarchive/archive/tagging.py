@@ -7,6 +7,7 @@ so the index never says anything else than the rows.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
@@ -32,6 +33,8 @@ from .search.words import split
 MOST_AT_ONCE: Final = 10  # tags typed into one field
 _MAX_TYPED: Final = 2_000  # characters of that field
 _LONG: Final = 200  # messages of a thread
+# As they are typed in Arabic, Chinese and Japanese, too; the wide form of "," is folded to it.
+_COMMAS: Final = re.compile("[,،、]")
 _OF_TEXT: Final = ("pk", "message_id", "folder_id", "marks")
 _OF_TEXTS = f"""
     SELECT tagged.tag_id, COUNT(*) FROM {MessageText._meta.db_table} AS text
@@ -43,9 +46,10 @@ _OF_TEXTS = f"""
 def names_in(typed: str) -> list[str]:
     """Return the tags in a text where commas part them, each once; what holds no word is none."""
     found: dict[str, str] = {}
-    for part in typed[:_MAX_TYPED].replace('"', " ").split(","):
-        # One letter may become eighteen when it is folded.
-        name = " ".join(normalize("NFKC", part).split())[:MAX_TAG].strip()
+    # One letter may become eighteen when it is folded.
+    folded = normalize("NFKC", typed[:_MAX_TYPED]).replace('"', " ")
+    for part in _COMMAS.split(folded):
+        name = " ".join(part.split())[:MAX_TAG].strip()
         key = key_of(name)
         if key:
             found.setdefault(key, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -100,8 +100,7 @@ class Writer:
         in_halves(batch, self._commit, self._quarantine)
 
     def _quarantine(self, incoming: Incoming) -> None:
-        refused = DatabaseRefusedMessage()
-        self._commit([Incoming(incoming.uid, incoming.received_at, incoming.original, refused)])
+        self._commit([replace(incoming, parsed=DatabaseRefusedMessage())])
 
     def _commit(self, batch: Sequence[Incoming]) -> None:
         commit(lambda: self._write(batch))
@@ -208,7 +207,8 @@ class Writer:
         }
         if unread:
             headers = envelopes.beginnings(unread)
-            envelopes.keep(self._mailbox, self._uidvalidity, headers)
+            threads = {incoming.uid: incoming.source_thread for incoming, *_ in decided}
+            envelopes.keep(self._mailbox, self._uidvalidity, headers, threads)
 
 
 def _reason(parsed: ParsedMessage | MessageError | None) -> tuple[str, dict[str, str | int]]:

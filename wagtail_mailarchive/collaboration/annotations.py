@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -22,12 +21,12 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ..archive.quotations import Quotation, paragraphs, quote
 from ..conf import archive_settings
 from ..models import Annotation, EmailMessagePage, MessageText
 from ..models.annotation import MAX_NOTE
+from . import note_drafts
 from .annotation_rules import (
     may_delete,
     may_edit,
@@ -37,28 +36,10 @@ from .annotation_rules import (
     refusal_of_reply,
 )
 from .comment_views import sign_in
+from .note_form import NoteForm
 
 PARAGRAPHS: Final = 25  # on a page
 _PLACE = re.compile("[0-9]{1,9}", re.ASCII)
-
-
-class NoteForm(forms.Form):
-    """What is sent as a note or a reply.
-
-    Line ends come as CRLF from browsers and are kept as the text has them.
-    """
-
-    note = forms.CharField(
-        max_length=MAX_NOTE,
-        error_messages={"required": gettext_lazy("Write something before you save it.")},
-    )
-
-    def __init__(self, request: HttpRequest) -> None:
-        super().__init__({"note": request.POST.get("note", "").replace("\r\n", "\n")})
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with it, in sentences."""
-        return [str(each) for errors in self.errors.values() for each in errors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +59,8 @@ def annotate(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if not request.user.is_authenticated:
+        if request.method == "POST":
+            note_drafts.keep(page, request)
         return sign_in(request.get_full_path())
     text = MessageText.objects.filter(message=page).values_list("body", flat=True).first() or ""
     start, end = _place(request, "start"), _place(request, "end")
@@ -90,15 +73,18 @@ def annotate(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         raise Http404
     problems = _save(page, request, passage) if request.method == "POST" else []
     if isinstance(problems, Annotation):
+        note_drafts.forget(page, request)
         messages.success(request, _("The note is saved."), extra_tags="notes", fail_silently=True)
         return redirect(_beside(page, request, problems))
     query = urlencode({"start": passage.start, "end": passage.end})
+    draft = note_drafts.kept(page, request)
     context = {
+        "heading": _("Write a note"),
         "passage": passage,
         "action": f"{_address(page, request)}annotations/?{query}",
         "problems": problems,
-        "note": request.POST.get("note", ""),
-        "is_private": request.POST.get("visibility") == "private",
+        "note": draft.text if draft else request.POST.get("note", ""),
+        "is_private": draft.is_private if draft else request.POST.get("visibility") == "private",
         "may_share": may_share(page.folder, request.user),
         "max_note": MAX_NOTE,
         "other_address": f"{_address(page, request)}annotations/",
@@ -115,12 +101,13 @@ def note(page: EmailMessagePage, request: HttpRequest, annotation_id: int) -> Ht
     """
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    if request.method == "POST" and not request.user.is_authenticated:
+        note_drafts.keep(page, request, annotation_id)
+        return sign_in(request.path)
     visible = Annotation.objects.visible_to(request.user).filter(message=page)
     annotation = get_object_or_404(visible.notes(), pk=annotation_id)
     replies = list(visible.filter(parent=annotation).order_by("pk"))
     if request.method == "POST":
-        if not request.user.is_authenticated:
-            return sign_in(request.path)
         return _change(page, request, annotation, replies)
     return _show(page, request, annotation, replies)
 
@@ -134,18 +121,20 @@ def _show(
 ) -> HttpResponse:
     user = request.user
     can_reply = may_reply(annotation, page.folder, user)
+    draft = note_drafts.kept(page, request, annotation.pk)
     context = {
+        "heading": _("Note"),
         "annotation": annotation,
         "address": f"{_address(page, request)}annotations/{annotation.pk}/",
-        "message_address": f"{_address(page, request)}#note-{annotation.pk}",
+        "message_page_address": _beside(page, request, annotation),
         "rows": [
             (each, may_edit(each, user), may_delete(each, page.folder, user))
             for each in (annotation, *replies)
         ],
         "can_reply": can_reply,
         "problems": problems or [],
-        "typed": request.POST.get("note", ""),
-        "typed_for": request.POST.get("edit", ""),
+        "typed": draft.text if draft else request.POST.get("note", ""),
+        "typed_for": str(draft.edits or "") if draft else request.POST.get("edit", ""),
         "max_note": MAX_NOTE,
     }
     return _render(page, request, "wagtail_mailarchive/email_note_page.html", context)
@@ -156,6 +145,11 @@ def _choose(page: EmailMessagePage, request: HttpRequest, text: str) -> HttpResp
     found = paragraphs(text, after=after, most=PARAGRAPHS + 1)
     base = f"{_address(page, request)}annotations/"
     context = {
+        "heading": _("Choose a paragraph"),
+        "description": _(
+            "Your note will stand beside the paragraph that you choose. "
+            "In the message’s text you can also select any words."
+        ),
         "choices": [
             Choice(each.exact, f"{base}?{urlencode({'start': each.start, 'end': each.end})}")
             for each in found[:PARAGRAPHS]
@@ -229,6 +223,7 @@ def _change(
             return _show(page, request, annotation, replies, form.problems())
         changed = Annotation.objects.filter(pk=chosen.pk, deleted_at=None)
         changed.update(note=form.cleaned_data["note"], edited_at=timezone.now())
+        note_drafts.forget(page, request, annotation.pk)
         messages.success(request, _("The note is changed."), extra_tags="notes", fail_silently=True)
         return redirect(request.path)
     if not may_reply(annotation, page.folder, request.user):
@@ -246,6 +241,7 @@ def _change(
         is_private=annotation.is_private,
         note=form.cleaned_data["note"],
     )
+    note_drafts.forget(page, request, annotation.pk)
     messages.success(request, _("The reply is saved."), extra_tags="notes", fail_silently=True)
     return redirect(request.path)
 

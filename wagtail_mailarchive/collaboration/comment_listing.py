@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 
 from ..models import Comment, CommentState, EmailMessagePage
 from ..models.comment import MAX_NAME, MAX_TEXT, comment_counts
-from .comment_drafts import Draft, kept
 from .comment_form import TRAP, shown_now
-from .comment_places import FORM, SECTION, anchor, asked_key, permalink
+from .comment_places import FORM, SECTION, anchor, asked_key, draft_place, permalink
 from .comment_rules import can_edit, is_closed, is_own, may_comment, own_of_guest
 from .comment_text import comment_as_html
+from .drafts import Draft, kept
 
 PAGE_SIZE: Final = 25  # comments that are no replies
 
@@ -205,7 +205,7 @@ def _shown(
     for each in below.order_by("pk"):
         replies[each.parent_id].append(each)
     mentioned = _mentioned([*top, *(each for some in replies.values() for each in some)])
-    draft = kept(reader.request, page.pk)
+    draft = kept(reader.request, draft_place(page))
     edited = draft.edits if draft and draft.edits else _number(reader.request, "edit")
 
     def one(comment: Comment, answers: list[Shown]) -> Shown:
@@ -299,7 +299,7 @@ def _form(page: EmailMessagePage, reader: _Reader, address: str) -> CommentForm 
     is_guest = not request.user.is_authenticated
     if is_closed(reader.folder) or not (reader.may_comment or is_guest):
         return None
-    draft = kept(request, page.pk)
+    draft = kept(request, draft_place(page))
     if draft and draft.edits:
         draft = None
     parent = _parent(page, draft, _number(request, "reply"))

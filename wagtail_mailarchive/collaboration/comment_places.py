@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..models import Comment
+from ..models import Comment, EmailMessagePage
 
 SECTION: Final = "mailarchive-comments"
 FORM: Final = "mailarchive-comment-form"
@@ -18,6 +18,11 @@ def anchor(comment_id: int) -> str:
 def permalink(comment: Comment, message_address: str) -> str:
     """Return the address that leads to `comment` for good, wherever it stands by then."""
     return f"{message_address.rstrip('/')}/comments/{comment.pk}/" if message_address else ""
+
+
+def draft_place(message: EmailMessagePage) -> str:
+    """Return by what `drafts` knows the comment that is being written on `message`."""
+    return f"{message.pk} comment"
 
 
 def asked_key(text: str) -> int | None:

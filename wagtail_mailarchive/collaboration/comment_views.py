@@ -6,6 +6,7 @@ POSTs, answered by leading back to the message; what could not be taken is kept 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -16,14 +17,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from wagtail.models import Page
 
 from ..models import Comment, CommentState, EmailMessagePage
-from . import comment_drafts, comments
-from .comment_drafts import Draft
+from . import comments, drafts
 from .comment_form import CommentForm
 from .comment_listing import portion_of
-from .comment_places import FORM, SECTION, anchor, asked_key
+from .comment_places import FORM, SECTION, anchor, asked_key, draft_place
 from .comment_rules import (
     MOST_REPLIES,
     can_edit,
@@ -33,6 +32,7 @@ from .comment_rules import (
     may_comment,
     remember_own,
 )
+from .drafts import Draft
 
 
 def write(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
@@ -56,7 +56,7 @@ def write(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
     if not may_comment(page.folder, user):
         if user.is_authenticated or is_closed(page.folder):
             raise PermissionDenied
-        comment_drafts.keep(request, page.pk, draft)
+        drafts.keep(request, draft_place(page), draft)
         return sign_in(f"{address}#{FORM}")
     form = CommentForm(request.POST, message=page, is_guest=not user.is_authenticated)
     parent = _parent(page, draft)
@@ -69,7 +69,7 @@ def write(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
     )
     if comment.is_guest:
         remember_own(request, comment)
-    comment_drafts.forget(request, page.pk)
+    drafts.forget(request, draft_place(page))
     _say(request, comment)
     return redirect(portion_of(comment, request, address) or address)
 
@@ -118,7 +118,7 @@ def change(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> Htt
         draft = Draft(text=text, edits=comment.pk)
         return _again(request, page, draft, problems, f"{place}#{anchor(comment.pk)}")
     comments.edit(comment, request.user, form.cleaned_data["text"])
-    comment_drafts.forget(request, page.pk)
+    drafts.forget(request, draft_place(page))
     _say(request, comment)
     return redirect(f"{place}#{anchor(comment.pk)}")
 
@@ -165,22 +165,14 @@ def decide(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> Htt
     return redirect(f"{_address(page, request)}#{SECTION}")
 
 
-def keep_before_sign_in(
-    page: Page, request: HttpRequest, args: list[Any], kwargs: dict[str, Any]
-) -> None:
-    """Keep what was written on a page that asks to sign in again, because a session ended.
-
-    Called before Wagtail's privacy answers; nothing of the page is told.
-    """
-    if request.method != "POST" or request.user.is_authenticated:
-        return
-    if isinstance(page, EmailMessagePage) and args and getattr(args[0], "__func__", None) is write:
-        draft = Draft(
-            text=request.POST.get("text", "").replace("\x00", ""),
-            parent=asked_key(request.POST.get("parent", "")),
-        )
-        if draft.text:
-            comment_drafts.keep(request, page.pk, draft)
+def keep_draft(page: EmailMessagePage, request: HttpRequest) -> None:
+    """Keep what was sent to `write`, of whom the page asks to sign in first."""
+    draft = Draft(
+        text=request.POST.get("text", "").replace("\x00", ""),
+        parent=asked_key(request.POST.get("parent", "")),
+    )
+    if draft.text:
+        drafts.keep(request, draft_place(page), draft)
 
 
 def sign_in(following: str) -> HttpResponse:
@@ -223,8 +215,7 @@ def _written_before(page: EmailMessagePage, request: HttpRequest, text: str) -> 
 def _again(
     request: HttpRequest, page: EmailMessagePage, draft: Draft, problems: list[str], place: str
 ) -> HttpResponse:
-    kept = Draft(draft.text, draft.name, draft.parent, draft.edits, problems)
-    comment_drafts.keep(request, page.pk, kept)
+    drafts.keep(request, draft_place(page), replace(draft, problems=problems))
     return redirect(place)
 
 

@@ -31,6 +31,7 @@ from ..models import (
     Original,
 )
 from ..models.privacy import readable, readable_folders
+from ..models.unindexed import unindexed
 from .mail_readers import request_of, zone_of
 from .own_mail import without_own
 
@@ -116,9 +117,14 @@ def comments_shown(
         .filter(shown_at__gt=after, shown_at__lte=until)
         .exclude(author=follow.reader_id)
     )
+    # By no index of messages: from all that a folder or a thread holds to comments the way is far.
     if follow.message is not None:
-        return found.filter(message__thread=follow.message.thread_id)
-    return found.filter(message__folder=follow.folder_id) if follow.folder_id else found
+        thread = unindexed("message__thread")
+        return found.alias(own_thread=thread).filter(own_thread=follow.message.thread_id)
+    if follow.folder_id is not None:
+        folder = unindexed("message__folder")
+        return found.alias(own_folder=folder).filter(own_folder=follow.folder_id)
+    return found
 
 
 def news_of(delivery: Delivery) -> News:
@@ -212,16 +218,19 @@ def _with_comments(
             inside = about.filter(folder=folder).order_by()
             matching |= set(_matching(inside, folder, query)[0])
         messages = {pk: each for pk, each in messages.items() if pk in matching}
-    allowed = comments.filter(message__in=list(messages)).order_by("-pk")
+    found = comments.order_by().values_list("pk", "message")
+    allowed = [pk for pk, message in found if message in messages]
+    # Sorted here: a database would look for the newest among all comments.
+    shown = Comment.objects.in_bulk(nlargest(SHOWN, allowed))
     told = [
         NewComment(
             each,
             messages[each.message_id].display_subject,
             f"{_address(messages[each.message_id], folders)}comments/{each.pk}/",
         )
-        for each in allowed[:SHOWN]
+        for _pk, each in sorted(shown.items(), reverse=True)
     ]
-    return replace(whole, comments=told, comment_count=allowed.count())
+    return replace(whole, comments=told, comment_count=len(allowed))
 
 
 def _matching(

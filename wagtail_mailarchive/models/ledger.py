@@ -110,6 +110,8 @@ class Envelope(models.Model):
     Attributes:
         message_id_digest: see `reference.message_id_digest`; null without a Message-ID.
         sender: name and address as one text.
+        source_thread: what the server calls its thread (X-GM-THRID), for when it becomes a page;
+            null where it tells none.
     """
 
     entry = models.OneToOneField(
@@ -120,6 +122,7 @@ class Envelope(models.Model):
     subject = models.TextField(blank=True)
     sender = models.TextField(blank=True)
     sent_at = models.DateTimeField(null=True)
+    source_thread = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = _("envelope")

@@ -32,6 +32,7 @@ from .hidden import Hidden, hidden_messages
 from .keyset import key_place
 from .narrowing import Narrowing, choose
 from .pages import render_page
+from .search_facets import quoted
 from .search_page import search_folder
 from .timeline import timeline
 from .zones import reader_zone
@@ -77,6 +78,8 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     months = listing.months(page, zone, hidden)
     address = page_address(page, request)
     period, facet = narrowing.period, narrowing.facet
+    label = _facet(narrowing, values) if facet else ""
+    query = _query(narrowing)
     # Senders are not narrowed down; what is chosen there leads to messages.
     base = {"view": MESSAGES} if view != THREADS else {}
 
@@ -86,6 +89,12 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
     def at_feed(**query: str) -> str:
         feed = route_address(page, request, "feed")
         return f"{feed}?{urlencode(query)}" if query else feed
+
+    def narrowed(chosen: dict[str, str]) -> str:
+        if "q" in chosen:
+            # Search can combine it with what is chosen already.
+            return at(q=query + chosen["q"])
+        return at(**base, **(chosen | facet if chosen.keys() & _WHEN else period | chosen))
 
     listed = _listed(page, request, view, narrowing, zone, hidden, address)
     scope = {**({"view": view} if view != THREADS else {}), **period, **facet}
@@ -99,7 +108,7 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         "notes_address": route_address(page, request, "notes"),
         "max_query": MAX_TEXT,
         "everywhere_address": reverse("wagtail_mailarchive:search"),
-        "query": _query(narrowing),
+        "query": query,
         "view": view,
         "views": [
             (name, word, at(**({"view": name} if name != THREADS else {}), **kept))
@@ -112,8 +121,10 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         "period": _period(narrowing),
         "active": [
             *([Active(_period(narrowing), at(**base, **facet))] if period else []),
-            *([Active(_facet(narrowing, values), at(**base, **period))] if facet else []),
+            *([Active(label, at(**base, **period))] if facet else []),
         ],
+        "chosen_facet": label,
+        "search_address": at(q=query.strip()) if _is_searchable(narrowing) else "",
         "whole_address": at(**base),
         "timeline": timeline(
             months,
@@ -125,9 +136,7 @@ def _show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
             months,
             period,
             facet,
-            lambda chosen: at(
-                **base, **(chosen | facet if chosen.keys() & _WHEN else period | chosen)
-            ),
+            narrowed,
             at(view=SENDERS),
         ),
         "months": months,
@@ -212,13 +221,18 @@ def _facet(narrowing: Narrowing, values: Values) -> str:
     return _("Account %(name)s") % {"name": names[str(narrowing.account)]}
 
 
+def _is_searchable(narrowing: Narrowing) -> bool:
+    """Whether a facet is chosen that search knows, too: not an account, nor a missing sender."""
+    return bool(narrowing.sender or narrowing.list_id or narrowing.has_attachment)
+
+
 def _query(narrowing: Narrowing) -> str:
     """Return how search asks for the same, for words to be added; accounts it does not know."""
     words = []
     if narrowing.sender:
-        words.append(f"from:{narrowing.sender}")
+        words.append(f"from:{quoted(narrowing.sender)}")
     if narrowing.list_id:
-        words.append(f"list:{narrowing.list_id}")
+        words.append(f"list:{quoted(narrowing.list_id)}")
     if narrowing.has_attachment:
         words.append("has:attachment")
     if narrowing.year is not None and narrowing.month:

@@ -104,19 +104,19 @@ def counts(
     add(
         _("Sender"),
         [
-            (names.get(sender) or sender, number, address_with(f"from:{_quoted(sender)}"))
+            (names.get(sender) or sender, number, address_with(f"from:{quoted(sender)}"))
             for sender, number in senders
         ],
     )
     lists = Counter(each.list_id for each in facts if each.list_id).most_common(_MOST_VALUES)
     add(
         _("List"),
-        [(name, number, address_with(f"list:{_quoted(name)}")) for name, number in lists],
+        [(name, number, address_with(f"list:{quoted(name)}")) for name, number in lists],
     )
     tagged = most_of_texts([each.id for each in facts], _MOST_VALUES) if facts else []
     add(
         _("Tag"),
-        [(name, number, address_with(f"tag:{_quoted(name)}")) for name, number in tagged],
+        [(name, number, address_with(f"tag:{quoted(name)}")) for name, number in tagged],
     )
     attached = sum(each.has_attachment for each in facts)
     if attached:
@@ -156,5 +156,6 @@ def _names(facts: Sequence[Fact], senders: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return `text` as it stands behind an operator of search."""
     return f'"{text.replace(chr(34), " ")}"' if _SPECIAL & set(text) else text

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from ...models import Attachment, EmailMessagePage, MessageText, SearchIndex
+from ...models import MessageText, SearchIndex
 from ..transactions import commit
 from . import schema
 from .filling import fill
@@ -66,8 +66,7 @@ def _go_on() -> SearchIndex | None:
     state = _locked()
     if not state.building:
         return None
-    models = (MessageText, EmailMessagePage, Attachment)
-    keys = fill(*models, after=state.position, most=_BATCH)
+    keys = fill(after=state.position, most=_BATCH)
     if not keys:
         if connection.vendor == "sqlite":
             _take_place()

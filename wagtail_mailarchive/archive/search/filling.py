@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.db.models import Model
-
+from ...models import Attachment, EmailMessagePage, MessageText
 from .. import rows
 from . import marks, texts
 
@@ -17,28 +16,17 @@ _CHANGED = ("id", *texts.COLUMNS[texts.COLUMNS.index("folder_id") : texts.ATTACH
 _VALUES = ("folder_id", "size", "attachment_count", "sender_address", "list_id", "addresses")
 
 
-def fill(
-    text_model: type[Model],
-    message_model: type[Model],
-    attachment_model: type[Model],
-    *,
-    after: int | None,
-    most: int,
-) -> list[int]:
-    """Fill in the columns of up to `most` texts behind the key `after`; return their keys.
-
-    Args:
-        text_model, message_model, attachment_model: whose rows they are.
-    """
-    found = text_model._base_manager.order_by("pk")
+def fill(*, after: int | None, most: int) -> list[int]:
+    """Fill in the columns of up to `most` texts behind the key `after`; return their keys."""
+    found = MessageText.objects.order_by("pk")
     if after is not None:
         found = found.filter(pk__gt=after)
     names_read = ("pk", "message_id", "subject", "people", "body", "attached", *_CHANGED[1:])
     read = list(found.values(*names_read)[:most])
-    messages = message_model._base_manager.filter(pk__in=[each["message_id"] for each in read])
-    values = {each["pk"]: each for each in messages.values("pk", *_VALUES)}
+    messages = EmailMessagePage.objects.filter(pk__in=[each["message_id"] for each in read])
+    values = {each["pk"]: each for each in messages.order_by().values("pk", *_VALUES)}
     names: defaultdict[int, list[str]] = defaultdict(list)
-    attachments = attachment_model._base_manager.filter(message__in=values)
+    attachments = Attachment.objects.filter(message__in=values)
     for message_id, name in attachments.order_by("message_id", "position").values_list(
         "message_id", "filename"
     ):
@@ -50,7 +38,7 @@ def fill(
         # Writing a row has the index write all of its words.
         if row[1:] != [each[name] for name in _CHANGED[1:]]:
             changed.append(row)
-    rows.update(text_model, _CHANGED, changed)
+    rows.update(MessageText, _CHANGED, changed)
     return [each["pk"] for each in read]
 
 

@@ -9,18 +9,20 @@ from dataclasses import asdict, dataclass, field
 
 from django.http import HttpRequest
 
-_KEY = "mailarchive_comment_drafts"
-_MOST = 5  # messages
-_MOST_TEXT = 10_000  # characters: more than a comment may have, so that it can be shortened
+_KEY = "mailarchive_drafts"
+_MOST = 5  # places
+# Characters: more than a comment or a note may have, so that it can be shortened.
+_MOST_TEXT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A comment as it was typed.
+    """A comment or a note as it was typed.
 
     Attributes:
         parent: the comment that it replies to; None for none.
-        edits: the comment that it changes; None for a new one.
+        edits: the comment, note or reply that it changes; None for a new one.
+        is_private: it is a note for its author alone.
         problems: sentences that say why it was not sent.
     """
 
@@ -28,26 +30,27 @@ class Draft:
     name: str = ""
     parent: int | None = None
     edits: int | None = None
+    is_private: bool = False
     problems: list[str] = field(default_factory=list)
 
 
-def keep(request: HttpRequest, message_id: int, draft: Draft) -> None:
-    """Keep `draft` as the session's only one on this message."""
+def keep(request: HttpRequest, place: str, draft: Draft) -> None:
+    """Keep `draft` as the session's only one for `place`, a short name of one form."""
     drafts = dict(request.session.get(_KEY, {}))
-    drafts.pop(str(message_id), None)
+    drafts.pop(place, None)
     values = asdict(draft) | {"text": draft.text[:_MOST_TEXT], "name": draft.name[:200]}
-    kept = [*drafts.items(), (str(message_id), values)][-_MOST:]
+    kept = [*drafts.items(), (place, values)][-_MOST:]
     request.session[_KEY] = dict(kept)
 
 
-def kept(request: HttpRequest, message_id: int) -> Draft | None:
-    """Return the session's draft on this message."""
-    values = request.session.get(_KEY, {}).get(str(message_id))
+def kept(request: HttpRequest, place: str) -> Draft | None:
+    """Return the session's draft for `place`."""
+    values = request.session.get(_KEY, {}).get(place)
     return Draft(**values) if values else None
 
 
-def forget(request: HttpRequest, message_id: int) -> None:
-    """Forget the draft on this message, if there is one."""
+def forget(request: HttpRequest, place: str) -> None:
+    """Forget the draft for `place`, if there is one."""
     drafts = dict(request.session.get(_KEY, {}))
-    if drafts.pop(str(message_id), None) is not None:
+    if drafts.pop(place, None) is not None:
         request.session[_KEY] = drafts
