@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -155,6 +156,14 @@ def register_admin_urls() -> list[URLPattern]:
     ]
 
 
+def register_translation_form() -> list[URLPattern]:
+    if not apps.is_installed("wagtail.contrib.simple_translation"):
+        return []
+    from .admin import page_translation
+
+    return page_translation.urls()
+
+
 def register_fetch_report_menu_item() -> ManagersMenuItem:
     return ManagersMenuItem(
         gettext_lazy("Mail fetches"),
@@ -227,6 +236,7 @@ hooks.register("after_edit_page", page_hooks.after_edit_page)
 hooks.register("register_actions", register_actions)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
+hooks.register("register_admin_urls", register_translation_form, order=-1)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
 hooks.register("register_reports_menu_item", integrity_urls.menu_item)
 hooks.register("register_reports_menu_item", comment_queue.menu_item)
