@@ -24,6 +24,8 @@ from ..archive import trash
 from ..conf import archive_settings
 from ..exceptions import MailArchiveError
 from ..fetching import trash_requests
+from ..fetching.upkeep_progress import UpkeepProgress, progress
+from ..kept_out import kept_out
 from ..models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -47,6 +49,20 @@ def may_open(user: Any, folder: EmailFolderPage) -> bool:
     return tester.can_trash() or tester.can_erase()
 
 
+def not_theirs(request: HttpRequest) -> HttpResponseBase:
+    """Return the answer, status 403, to those who may not move mail to the trash here."""
+    return kept_out(
+        request,
+        heading=_("Trash"),
+        icon="bin",
+        sentence=_(
+            "You may not move mail to the trash here, nor restore it. That takes the permission "
+            "“Can move mail to the trash and restore it” and the right to publish the email "
+            "folder."
+        ),
+    )
+
+
 def address_of(folder: EmailFolderPage) -> str:
     return reverse("mailarchive_trash", args=[folder.pk])
 
@@ -60,12 +76,15 @@ class FolderView(WagtailAdminTemplateMixin, TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.folder = get_object_or_404(EmailFolderPage, pk=kwargs["folder_id"])
         if not self.is_allowed(request.user):
-            return refused(request)
+            return self.refused(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 
     def is_allowed(self, user: Any) -> bool:
         return may_open(user, self.folder)
+
+    def refused(self, request: HttpRequest) -> HttpResponseBase:
+        return not_theirs(request)
 
     def get_page_subtitle(self) -> str:
         return str(self.folder.get_admin_display_title())
@@ -133,7 +152,7 @@ def trash_progress(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """Answer with the progress of those runs that the query names (`run`)."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
-        return refused(request)
+        return not_theirs(request)
     asked = map(asked_number, request.GET.getlist("run")[: len(KINDS)])
     runs = _runs(folder).filter(pk__in=[each for each in asked if each is not None])
     return JsonResponse(told_of(list(runs.order_by("-pk"))))
@@ -148,7 +167,7 @@ def restore(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
-        return refused(request)
+        return not_theirs(request)
     if request.POST.get("all") == "1":
         trash_requests.restore_all(folder, user=_user(request))
         messages.success(request, _("Requested; a worker begins in a moment."))
