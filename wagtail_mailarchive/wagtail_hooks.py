@@ -48,6 +48,7 @@ from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
 from .admin.reconciliation import reconcile_account, reconciliation
+from .archive.folder_trash import FOLDER_RESTORED
 from .archive.thread_decisions import MERGED, SPLIT, UNDONE
 from .collaboration import comment_queue
 from .collaboration.comment_views import keep_before_sign_in
@@ -214,6 +215,11 @@ class RestoreFormatter(LogFormatter):
 
 def register_log_actions(actions: LogActionRegistry) -> None:
     actions.register_action(RESTORED)(RestoreFormatter)
+    actions.register_action(
+        FOLDER_RESTORED,
+        gettext_lazy("Restore the folder"),
+        gettext_lazy("Restored this folder from the trash"),
+    )
     actions.register_action(LOG_ACTION)(FetchFormatter)
     actions.register_action(CHOSEN)(ChoiceFormatter)
     actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))

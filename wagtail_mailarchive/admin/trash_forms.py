@@ -128,7 +128,7 @@ def restore_folder(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
         return not_theirs(request)
-    folder_trash.restore(folder)
+    folder_trash.restore(folder, user=request.user)
     told = _("“%(folder)s” is restored.") % {"folder": folder.get_admin_display_title()}
     messages.success(request, told)
     return back_to_folder(folder)
