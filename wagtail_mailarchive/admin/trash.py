@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, QuerySet
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
@@ -33,6 +35,7 @@ from ..models import (
     TrashEntry,
     UpkeepKind,
     UpkeepRun,
+    UpkeepStatus,
 )
 from ..models.trash import LONGEST_REASON
 from ..models.upkeep import UNDER_WAY
@@ -40,6 +43,7 @@ from .policies import asked_number, refused
 from .upkeep_region import UpkeepRegion, told_of
 
 PER_PAGE = 50
+_TOLD_FOR = timedelta(days=1)
 KINDS = (UpkeepKind.TRASH, UpkeepKind.RESTORE, UpkeepKind.ERASE, UpkeepKind.EMPTY)
 
 
@@ -124,6 +128,7 @@ class TrashView(FolderView):
             trashed=trashed,
             # Of a folder that holds none it is known without asking.
             only_here=trash.only_here(folder) if trashed and folder.numchild else 0,
+            ended=_ended_early(folder) if not runs else None,
             may_delete=bool(trashed) and folder.permissions_for_user(user).can_delete(),
             may_erase=folder.permissions_for_user(user).can_erase(),
             is_erasing=any(run.kind == UpkeepKind.ERASE for run in runs),
@@ -243,6 +248,15 @@ def _user(request: HttpRequest) -> Any:
 
 def _runs(folder: EmailFolderPage) -> QuerySet[UpkeepRun]:
     return UpkeepRun.objects.filter(folder=folder, kind__in=KINDS).select_related("folder")
+
+
+def _ended_early(folder: EmailFolderPage) -> UpkeepProgress | None:
+    """Return what became of the latest run if it was stopped or failed, for a day."""
+    since = timezone.now() - _TOLD_FOR
+    last = _runs(folder).order_by("-pk").first()
+    if last is None or last.status == UpkeepStatus.DONE or (last.finished_at or since) <= since:
+        return None
+    return progress([last])[0]
 
 
 def _progress_address(folder: EmailFolderPage, runs: list[UpkeepRun]) -> str:
