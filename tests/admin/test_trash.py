@@ -140,6 +140,22 @@ def test_a_stopped_run_leaves_the_rest_in_the_trash(folder: EmailFolderPage) -> 
     assert trash.restore(folder.pk, [message.pk]) == 1
 
 
+def test_who_had_mail_moved_can_stop_that_and_is_led_back(folder: EmailFolderPage) -> None:
+    factories.archive(folder, factories.raw())
+    browser = browser_of(trasher_of(folder))
+    browser.post(at("trash_all", folder.pk), {"reason": "Tidying"})
+    run = UpkeepRun.objects.get()
+    assert at("upkeep_stop", run.pk) in browser.get(at("trash", folder.pk)).content.decode()
+    answer = browser.post(at("upkeep_stop", run.pk))
+    assert answer.headers["Location"] == at("trash", folder.pk)
+    run.refresh_from_db()
+    assert run.status == "stopped"
+    assert "Stopped after 0." in browser.get(at("trash", folder.pk)).content.decode()
+    # Erasing is for others, and so is stopping it.
+    erasing_run = UpkeepRun.objects.create(kind=UpkeepKind.ERASE, folder=folder)
+    assert browser.post(at("upkeep_stop", erasing_run.pk)).status_code == 403
+
+
 def killed(run: UpkeepRun) -> None:
     """The worker is no more, and the run was its until just now."""
     raise SystemExit

@@ -44,7 +44,9 @@ from .upkeep_region import UpkeepRegion, told_of
 
 PER_PAGE = 50
 _TOLD_FOR = timedelta(days=1)
-KINDS = (UpkeepKind.TRASH, UpkeepKind.RESTORE, UpkeepKind.ERASE, UpkeepKind.EMPTY)
+# Into the trash and back; whoever may open it may ask for that, and stop it.
+MOVING = (UpkeepKind.TRASH, UpkeepKind.RESTORE)
+KINDS = (*MOVING, UpkeepKind.ERASE, UpkeepKind.EMPTY)
 
 
 def may_open(user: Any, folder: EmailFolderPage) -> bool:
@@ -54,15 +56,14 @@ def may_open(user: Any, folder: EmailFolderPage) -> bool:
 
 
 def not_theirs(request: HttpRequest) -> HttpResponseBase:
-    """Return the answer, status 403, to those who may not move mail to the trash here."""
+    """Return the answer, status 403, to those who may not move mail to the trash, or restore it."""
     return kept_out(
         request,
         heading=_("Trash"),
         icon="bin",
         sentence=_(
-            "You may not move mail to the trash here, nor restore it. That takes the permission "
-            "“Can move mail to the trash and restore it” and the right to publish the email "
-            "folder."
+            "You may not do that here. It takes the permission “Can move mail to the trash and "
+            "restore it” and the right to publish the email folder."
         ),
     )
 
