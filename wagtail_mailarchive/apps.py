@@ -17,6 +17,7 @@ class MailArchiveConfig(AppConfig):
         from wagtail.models import ReferenceIndex
 
         from . import checks  # noqa: F401  (registers them)
+        from .admin import page_actions
         from .admin.access_panel import AccessPanel
         from .admin.account_panel import MailAccountsPanel
         from .archive import descendants, folder_trash, thread_summaries, tree
@@ -24,6 +25,7 @@ class MailArchiveConfig(AppConfig):
         from .models import EmailFolderPage, Relation, keeping
 
         keeping.connect()
+        page_actions.connect()
         tree.connect()
         descendants.connect()
         folder_trash.connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -47,6 +48,7 @@ from .admin.menus import ManagersMenuItem, hide_while_off
 from .admin.page_viewsets import EmailFolderViewSet, EmailMessageViewSet
 from .admin.policies import AccountPolicy, for_managers
 from .admin.reconciliation import reconcile_account, reconciliation
+from .archive.folder_trash import FOLDER_RESTORED
 from .archive.thread_decisions import MERGED, SPLIT, UNDONE
 from .collaboration import comment_queue
 from .collaboration.before_sign_in import keep_before_sign_in
@@ -155,6 +157,14 @@ def register_admin_urls() -> list[URLPattern]:
     ]
 
 
+def register_translation_form() -> list[URLPattern]:
+    if not apps.is_installed("wagtail.contrib.simple_translation"):
+        return []
+    from .admin import page_translation
+
+    return page_translation.urls()
+
+
 def register_fetch_report_menu_item() -> ManagersMenuItem:
     return ManagersMenuItem(
         gettext_lazy("Mail fetches"),
@@ -205,6 +215,11 @@ class RestoreFormatter(LogFormatter):
 
 def register_log_actions(actions: LogActionRegistry) -> None:
     actions.register_action(RESTORED)(RestoreFormatter)
+    actions.register_action(
+        FOLDER_RESTORED,
+        gettext_lazy("Restore the folder"),
+        gettext_lazy("Restored this folder from the trash"),
+    )
     actions.register_action(LOG_ACTION)(FetchFormatter)
     actions.register_action(CHOSEN)(ChoiceFormatter)
     actions.register_action(ENABLED, gettext_lazy("Enable"), gettext_lazy("Enabled"))
@@ -227,6 +242,7 @@ hooks.register("after_edit_page", page_hooks.after_edit_page)
 hooks.register("register_actions", register_actions)
 hooks.register("register_admin_viewset", register_viewsets)
 hooks.register("register_admin_urls", register_admin_urls)
+hooks.register("register_admin_urls", register_translation_form, order=-1)
 hooks.register("register_reports_menu_item", register_fetch_report_menu_item)
 hooks.register("register_reports_menu_item", integrity_urls.menu_item)
 hooks.register("register_reports_menu_item", comment_queue.menu_item)

@@ -6,23 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.contrib.messages.storage.fallback import FallbackStorage
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import ProtectedError
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import URLResolver, reverse
+from django.urls.resolvers import RegexPattern
+from wagtail import hooks
+from wagtail.actions import CopyPageForTranslationAction
 from wagtail.models import Locale, Page, PageLogEntry
 
 from tests import factories
 from tests.admin.conftest import browser_of, state_of, user_with
 from tests.site.models import WorkspacePage
-from wagtail_mailarchive.admin.page_actions import TranslateWithoutMail
+from wagtail_mailarchive.admin.page_translation import TranslationWithoutMail
 from wagtail_mailarchive.archive import folder_trash
-from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
-from wagtail_mailarchive.models.message import MessageChangeRefused
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, MailAccount
 
 
 @pytest.fixture
@@ -233,24 +237,116 @@ def test_api_copies_no_mail(
     assert state_of(message) == before
 
 
-def test_translating_an_ancestor_with_its_subpages_is_refused(
-    superuser: User, workspace: WorkspacePage, message: EmailMessagePage
-) -> None:
-    french = Locale.objects.create(language_code="fr")
-    before = state_of(message)
-    action = TranslateWithoutMail(
-        workspace, french, copy_parents=True, include_subtree=True, user=superuser
+def copied(page: Page) -> Page:
+    return page.copy(recursive=True, update_attrs={"slug": "copy", "title": "Copy"})
+
+
+def aliased(page: Page) -> Page:
+    return page.create_alias(recursive=True, update_slug="alias")
+
+
+def translated(page: Page) -> Page:
+    french, _ = Locale.objects.get_or_create(language_code="fr")
+    action = CopyPageForTranslationAction(page, french, copy_parents=True, include_subtree=True)
+    return action.execute()
+
+
+def translated_as_aliases(page: Page) -> Page:
+    french, _ = Locale.objects.get_or_create(language_code="fr")
+    action = CopyPageForTranslationAction(
+        page, french, copy_parents=True, alias=True, include_subtree=True
     )
-    with pytest.raises(Exception, match="Offers"):
-        action.execute()
+    return action.execute()
+
+
+COPIES = [copied, aliased, translated, translated_as_aliases]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("copy", COPIES)
+def test_code_copies_nothing_and_is_told_the_folder(
+    copy: Callable[[Page], Page], level: int, message: EmailMessagePage
+) -> None:
+    """Refused before the first page is copied, whoever is in a transaction or not."""
+    before = [*state_of(message), PageLogEntry.objects.count()]
+    for page in (above(message)[level].specific, Page.objects.get(pk=above(message)[level].pk)):
+        with pytest.raises(PermissionDenied, match="Offers"):
+            copy(page)
+    assert [*state_of(message), PageLogEntry.objects.count()] == before
+
+
+def test_code_copies_no_message(message: EmailMessagePage) -> None:
+    before = state_of(message)
+    for copy in COPIES:
+        for page in (message, Page.objects.get(pk=message.pk)):
+            with pytest.raises(PermissionDenied):
+                copy(page)
     assert state_of(message) == before
 
 
-def test_code_that_copies_a_tree_is_stopped_at_the_first_message(
-    workspace: WorkspacePage, message: EmailMessagePage
+@pytest.mark.parametrize("level", [0, 1])
+def test_code_copies_a_page_without_the_mail_below_it(
+    level: int, message: EmailMessagePage
 ) -> None:
-    with pytest.raises(MessageChangeRefused):
-        workspace.copy(recursive=True, update_attrs={"slug": "copy", "title": "Copy"})
-    with pytest.raises(MessageChangeRefused):
-        workspace.create_alias(recursive=True, update_slug="alias")
+    """A folder without mail and accounts, a workspace without folders."""
+    page = above(message)[level].specific
+    factories.account(message.folder)
+    french = Locale.objects.create(language_code="fr")
+    for copy in (
+        page.copy(update_attrs={"slug": "copy", "title": "Copy"}),
+        page.create_alias(update_slug="alias"),
+        page.copy_for_translation(french, copy_parents=True),
+    ):
+        assert type(copy) is type(page)
+        assert not copy.get_descendants().exists()
     assert EmailMessagePage.objects.count() == 1
+    assert MailAccount.objects.get().folder_id == message.folder_id
+
+
+def translate_by_form(user: User, page: Page, **data: Any) -> Any:
+    """What Wagtail's form to translate answers: to a POST with `data`, to a GET without."""
+    factory = RequestFactory()
+    request = factory.post("/", data) if data else factory.get("/")
+    request.user, request.session = user, Client().session
+    vars(request)["_messages"] = FallbackStorage(request)
+    answer = TranslationWithoutMail.as_view()(request, page_id=page.pk)
+    answer.wsgi_request = request
+    return answer
+
+
+def test_the_form_to_translate_refuses_mail_and_says_so(
+    superuser: User, message: EmailMessagePage
+) -> None:
+    stranger = user_with(factories.workspace("Elsewhere"), "change")
+    french = Locale.objects.create(language_code="fr")
+    folder, workspace, home = above(message)
+    home.copy_for_translation(french)
+    before = state_of(message)
+    whole = {"locales": [french.pk], "include_subtree": "on"}
+    for page in (folder, workspace):
+        answer = translate_by_form(superuser, page, **whole)
+        assert answer.status_code == 302
+        assert "Offers" in said(answer)
+    assert "never copied" in said(translate_by_form(superuser, message))
+    with pytest.raises(PermissionDenied, match=r"^$"):
+        translate_by_form(stranger, folder, **whole)
+    assert state_of(message) == before
+    # The pages alone are translated.
+    for page in (workspace, folder):
+        assert translate_by_form(superuser, page, locales=[french.pk]).status_code == 302
+    assert EmailFolderPage.objects.get(locale=french).numchild == 0
+
+
+def test_that_form_stands_before_wagtails_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patched:
+        # The test site does not have it, and its hooks are for sites that do.
+        patched.setattr(hooks, "register", lambda *args, **kwargs: lambda function: function)
+        from wagtail.contrib.simple_translation.wagtail_hooks import register_admin_urls
+    [first, *_others] = hooks.get_hooks("register_admin_urls")
+    assert first() == []
+    monkeypatch.setattr(apps, "is_installed", lambda name: name.endswith("simple_translation"))
+    resolver = URLResolver(RegexPattern(""), [*first(), *register_admin_urls()])
+    found = resolver.resolve("translation/submit/page/1/")
+    assert found.func.view_class is TranslationWithoutMail  # type: ignore[attr-defined]

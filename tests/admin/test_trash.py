@@ -19,7 +19,7 @@ from django.utils import timezone
 from tests import factories
 from tests.admin.conftest import browser_of, manager_of, user_with
 from wagtail_mailarchive.archive import erasing, folder_trash, trash
-from wagtail_mailarchive.exceptions import ParserFailed
+from wagtail_mailarchive.exceptions import ParserFailed, StorageError
 from wagtail_mailarchive.fetching import trash_requests, upkeep_requests
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.models import (
@@ -135,7 +135,74 @@ def test_a_stopped_run_leaves_the_rest_in_the_trash(folder: EmailFolderPage) -> 
     trash.put(folder.pk, [message.pk], user_id=None, reason="")
     run = trash_requests.erase(folder, user=None, reason="Asked for")
     upkeep_requests.stop(run)
+    told = browser_of(manager_of(folder)).get(at("trash", folder.pk)).content.decode()
+    assert "Stopped: 0 messages erased. 1 message stays." in told
     assert trash.restore(folder.pk, [message.pk]) == 1
+
+
+def test_who_had_mail_moved_can_stop_that_and_is_led_back(folder: EmailFolderPage) -> None:
+    factories.archive(folder, factories.raw())
+    browser = browser_of(trasher_of(folder))
+    browser.post(at("trash_all", folder.pk), {"reason": "Tidying"})
+    run = UpkeepRun.objects.get()
+    assert at("upkeep_stop", run.pk) in browser.get(at("trash", folder.pk)).content.decode()
+    answer = browser.post(at("upkeep_stop", run.pk))
+    assert answer.headers["Location"] == at("trash", folder.pk)
+    run.refresh_from_db()
+    assert run.status == "stopped"
+    assert "Stopped after 0." in browser.get(at("trash", folder.pk)).content.decode()
+    # Erasing is for others, and so is stopping it.
+    erasing_run = UpkeepRun.objects.create(kind=UpkeepKind.ERASE, folder=folder)
+    assert browser.post(at("upkeep_stop", erasing_run.pk)).status_code == 403
+
+
+def killed(run: UpkeepRun) -> None:
+    """The worker is no more, and the run was its until just now."""
+    raise SystemExit
+
+
+@pytest.mark.parametrize("how", ["stopped", "stopped after its worker died", "failed"])
+def test_erasing_that_ends_half_way_says_what_stays_and_how_to_go_on(
+    how: str, folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "TOGETHER", 2)
+    keys = [each.pk for each in factories.archive(folder, *(factories.raw() for _ in range(6)))]
+    trash.put(folder.pk, keys, user_id=None, reason="")
+    browser = browser_of(manager_of(folder))
+    data = {"message": keys[:5], "reason": "Asked for", "sure": "1"}
+    browser.post(at("trash_erase", folder.pk), data)
+    run = UpkeepRun.objects.get()
+    if how == "failed":
+        erase, calls = erasing.erase, iter([True, False])
+
+        def fail_later(*args: Any, **kwargs: Any) -> int:
+            if next(calls):
+                return erase(*args, **kwargs)
+            raise StorageError(store="mail")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(erasing, "erase", fail_later)
+            work_on(run.pk)
+    elif how == "stopped":
+        work_on(run.pk, after_batch=upkeep_requests.stop)
+    else:
+        with pytest.raises(SystemExit):
+            work_on(run.pk, after_batch=killed)
+        long_ago = timezone.now() - timedelta(minutes=11)
+        UpkeepRun.objects.update(status="running", worked_at=long_ago)
+        upkeep_requests.stop(run)
+        work_on(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.done, run.total) == (how.split()[0], 2, 5)
+    shown = browser.get(at("trash", folder.pk)).content.decode()
+    assert f"{run.error} Stopped: 2 messages erased. 3 messages stay.".strip() in shown
+    # Which is what the page lets them do, or have it back.
+    assert "being erased" not in shown
+    assert trash.restore(folder.pk, keys[2:3]) == 1
+    browser.post(at("trash_erase", folder.pk), {**data, "message": keys[3:5]})
+    work()
+    assert set(EmailMessagePage.objects.values_list("pk", flat=True)) == {keys[2], keys[5]}
+    assert "Stopped" not in browser.get(at("trash", folder.pk)).content.decode()
 
 
 def test_only_those_who_may(folder: EmailFolderPage) -> None:
@@ -303,7 +370,7 @@ def test_erasing_a_folder_stops_where_it_is_stopped_or_restored(
     assert run is not None
     work_on(run.pk, after_batch=lambda run: folder_trash.restore(folder))
     run.refresh_from_db()
-    assert (run.status, run.done) == ("done", 2)
+    assert (run.status, run.done) == ("stopped", 2)
     # What is left is readable again.
     [message, *_] = EmailMessagePage.objects.filter(folder=folder, live=True)
     assert EmailMessagePage.objects.filter(folder=folder, live=True).count() == 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -15,8 +18,10 @@ from tests import factories
 from tests.admin.conftest import manager_of
 from tests.collaboration.following import comment
 from tests.collaboration.plans import walks_over_messages
-from wagtail_mailarchive.archive import trash
+from wagtail_mailarchive.archive import folder_trash, trash
+from wagtail_mailarchive.fetching import trash_requests
 from wagtail_mailarchive.fetching.trash_requests import RESTORED
+from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.models import (
     CommentState,
     EmailFolderPage,
@@ -97,6 +102,36 @@ def test_it_tells_who_restored_what_one_may_read(
     assert page.count("from the trash") == 2
     history = browser.get(reverse("wagtailadmin_pages:history", args=[folder.pk]))
     assert "Restored 2 messages from the trash" in history.content.decode()
+
+
+def test_it_tells_that_all_mail_was_restored(client: Client, folder: EmailFolderPage) -> None:
+    keys = [each.pk for each in factories.archive(folder, factories.raw(), factories.raw())]
+    trash.put(folder.pk, keys, user_id=None, reason="")
+    run = trash_requests.restore_all(folder, user=None)
+    assert work_on(run.pk) is Verdict.FINISHED
+    assert "Mail was restored from the trash" in activity(client, folder)
+
+
+def test_it_tells_who_restored_the_folder(client: Client, folder: EmailFolderPage) -> None:
+    """In its trash, or by publishing it again; not who published what was no trash."""
+    manager = manager_of(folder)
+    browser = Client()
+    browser.force_login(manager)
+    edit = reverse("wagtailadmin_pages:edit", args=[folder.pk])
+    content = {"title": "Sales", "slug": folder.slug, "action-publish": "1"}
+    take_back: list[Callable[[], Any]] = [
+        lambda: browser.post(reverse("mailarchive_restore_folder", args=[folder.pk])),
+        lambda: browser.post(edit, content),
+    ]
+    for number, restore in enumerate(take_back, start=1):
+        folder_trash.put(folder, user_id=None, reason="")
+        assert client.get(f"{folder.url}activity/").status_code == 404
+        for _again in range(2):
+            assert restore().status_code == 302
+        told = f"<bdi>{manager.username}</bdi> restored this folder from the trash"
+        assert activity(client, folder).count(told) == number
+    history = browser.get(reverse("wagtailadmin_pages:history", args=[folder.pk]))
+    assert history.content.decode().count("Restored this folder from the trash") == 2
 
 
 def test_of_what_one_may_not_read_nothing_is_told(

@@ -25,6 +25,9 @@ class ErasedView(FolderView):
     def is_allowed(self, user: Any) -> bool:
         return bool(self.folder.permissions_for_user(user).can_erase())
 
+    def refused(self, request: HttpRequest) -> HttpResponseBase:
+        return refused(request)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         stones = Tombstone.objects.filter(folder=self.folder).select_related("user")

@@ -37,6 +37,7 @@ from ..models import (
 )
 from ..models.permissions import folders_managed_by, may_manage_any
 from ..models.upkeep import UNDER_WAY
+from . import trash
 from .policies import asked_number, may_keep_up, refused
 from .upkeep_numbers import contents_read, signatures_checked, to_read_again
 from .upkeep_region import UpkeepRegion, told_of
@@ -172,11 +173,16 @@ def start_upkeep(request: HttpRequest, folder_id: int | None = None) -> HttpResp
 def stop_upkeep(request: HttpRequest, run_id: int) -> HttpResponseBase:
     """Have a run end after the batch under way; 403 for who may not."""
     run = get_object_or_404(UpkeepRun.objects.select_related("folder"), pk=run_id)
-    if not may_keep_up(request.user, run.folder):
+    folder = run.folder
+    is_mover = run.kind in trash.MOVING and folder and trash.may_open(request.user, folder)
+    if not (is_mover or may_keep_up(request.user, folder)):
         return refused(request)
     upkeep_requests.stop(run)
     messages.success(request, _("%(name)s stops in a moment.") % {"name": name_of(run)})
-    return redirect(address_of(run.folder))
+    if run.kind in trash.KINDS and folder:
+        # It tells how to go on.
+        return redirect(trash.address_of(folder))
+    return redirect(address_of(folder))
 
 
 @require_GET

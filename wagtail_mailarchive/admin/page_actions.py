@@ -1,10 +1,17 @@
-"""Wagtail's page actions with our refusals before them; API v3 and other callers of the registry.
+"""Wagtail's page actions with our refusals before them.
 
 The checks run whatever `skip_permission_checks` says: they are about mail, not about permissions.
 An action refuses before it wrote anything, while the models would stop it half-way.
+
+Deleting and unpublishing are those of the registry, for API v3 and its other callers. Copying is
+refused by Wagtail's own classes, because code (`page.copy()`), the admin and the app that
+translates take them from nowhere else.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from wagtail.actions import (
@@ -38,24 +45,6 @@ class DeleteWithoutMail(DeletePageAction):
         super().check(skip_permission_checks)
 
 
-class CopyWithoutMail(CopyPageAction):
-    def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(self, refusal_to_copy(self.page, recursive=self.recursive))
-        super().check(skip_permission_checks)
-
-
-class AliasWithoutMail(CreatePageAliasAction):
-    def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(self, refusal_to_copy(self.page, recursive=self.recursive))
-        super().check(skip_permission_checks)
-
-
-class TranslateWithoutMail(CopyPageForTranslationAction):
-    def check(self, skip_permission_checks: bool = False) -> None:
-        _refuse(self, refusal_to_copy(self.page, recursive=self.include_subtree))
-        super().check(skip_permission_checks)
-
-
 class UnpublishBesideMail(UnpublishPageAction):
     """Mail is hidden with its folder; what is unpublished one by one is the other pages."""
 
@@ -65,6 +54,24 @@ class UnpublishBesideMail(UnpublishPageAction):
 
 
 def register(registry: ActionRegistry) -> None:
-    refusing = (DeleteWithoutMail, CopyWithoutMail, AliasWithoutMail, TranslateWithoutMail)
-    for action in (*refusing, UnpublishBesideMail):
+    for action in (DeleteWithoutMail, UnpublishBesideMail):
         registry.register(Page, action)
+
+
+def connect() -> None:
+    """Have every copy of pages look for mail first, whoever asks for it."""
+    _look_first(CopyPageAction, lambda action: action.recursive)
+    _look_first(CreatePageAliasAction, lambda action: action.recursive)
+    _look_first(CopyPageForTranslationAction, lambda action: action.include_subtree)
+
+
+def _look_first(copying: type[Any], is_recursive: Callable[[Any], bool]) -> None:
+    check_the_rest = copying.check
+
+    def check(action: Any, skip_permission_checks: bool = False) -> None:
+        # Of a page that is not saved yet Wagtail says so.
+        if not action.page._state.adding:
+            _refuse(action, refusal_to_copy(action.page, recursive=is_recursive(action)))
+        check_the_rest(action, skip_permission_checks)
+
+    copying.check = check

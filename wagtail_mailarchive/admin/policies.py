@@ -14,9 +14,10 @@ from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 from wagtail.permission_policies import BasePermissionPolicy
 
+from ..kept_out import kept_out
 from ..models import EmailFolderPage, FetchRun, MailAccount
 from ..models.permissions import all_managers, folders_managed_by, managers_of, may_manage_any
 
@@ -98,9 +99,13 @@ def refused(request: HttpRequest, about: MailAccount | FetchRun | None = None) -
     if connected_by is not None and not connected_by.is_active:
         # Nobody can ask them any more.
         connected_by = None
-    return TemplateResponse(
+    return kept_out(
         request,
-        "wagtail_mailarchive/admin/account_refused.html",
-        {"connected_by": connected_by},
-        status=403,
+        heading=_("Mail accounts"),
+        icon="mail",
+        sentence=_(
+            "You may not manage mail accounts here. That takes the permission “Can manage mail "
+            "accounts” and the right to publish the email folder."
+        ),
+        connected_by=connected_by,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, QuerySet
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
@@ -24,6 +26,8 @@ from ..archive import trash
 from ..conf import archive_settings
 from ..exceptions import MailArchiveError
 from ..fetching import trash_requests
+from ..fetching.upkeep_progress import UpkeepProgress, progress
+from ..kept_out import kept_out
 from ..models import (
     EmailFolderPage,
     EmailMessagePage,
@@ -31,6 +35,7 @@ from ..models import (
     TrashEntry,
     UpkeepKind,
     UpkeepRun,
+    UpkeepStatus,
 )
 from ..models.trash import LONGEST_REASON
 from ..models.upkeep import UNDER_WAY
@@ -38,13 +43,29 @@ from .policies import asked_number, refused
 from .upkeep_region import UpkeepRegion, told_of
 
 PER_PAGE = 50
-KINDS = (UpkeepKind.TRASH, UpkeepKind.RESTORE, UpkeepKind.ERASE, UpkeepKind.EMPTY)
+_TOLD_FOR = timedelta(days=1)
+# Into the trash and back; whoever may open it may ask for that, and stop it.
+MOVING = (UpkeepKind.TRASH, UpkeepKind.RESTORE)
+KINDS = (*MOVING, UpkeepKind.ERASE, UpkeepKind.EMPTY)
 
 
 def may_open(user: Any, folder: EmailFolderPage) -> bool:
     """Whether `user` may see the folder's trash, and take things out of it."""
     tester = folder.permissions_for_user(user)
     return tester.can_trash() or tester.can_erase()
+
+
+def not_theirs(request: HttpRequest) -> HttpResponseBase:
+    """Return the answer, status 403, to those who may not move mail to the trash, or restore it."""
+    return kept_out(
+        request,
+        heading=_("Trash"),
+        icon="bin",
+        sentence=_(
+            "You may not do that here. It takes the permission “Can move mail to the trash and "
+            "restore it” and the right to publish the email folder."
+        ),
+    )
 
 
 def address_of(folder: EmailFolderPage) -> str:
@@ -60,12 +81,15 @@ class FolderView(WagtailAdminTemplateMixin, TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.folder = get_object_or_404(EmailFolderPage, pk=kwargs["folder_id"])
         if not self.is_allowed(request.user):
-            return refused(request)
+            return self.refused(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 
     def is_allowed(self, user: Any) -> bool:
         return may_open(user, self.folder)
+
+    def refused(self, request: HttpRequest) -> HttpResponseBase:
+        return not_theirs(request)
 
     def get_page_subtitle(self) -> str:
         return str(self.folder.get_admin_display_title())
@@ -105,6 +129,7 @@ class TrashView(FolderView):
             trashed=trashed,
             # Of a folder that holds none it is known without asking.
             only_here=trash.only_here(folder) if trashed and folder.numchild else 0,
+            ended=_ended_early(folder) if not runs else None,
             may_delete=bool(trashed) and folder.permissions_for_user(user).can_delete(),
             may_erase=folder.permissions_for_user(user).can_erase(),
             is_erasing=any(run.kind == UpkeepKind.ERASE for run in runs),
@@ -133,7 +158,7 @@ def trash_progress(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """Answer with the progress of those runs that the query names (`run`)."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
-        return refused(request)
+        return not_theirs(request)
     asked = map(asked_number, request.GET.getlist("run")[: len(KINDS)])
     runs = _runs(folder).filter(pk__in=[each for each in asked if each is not None])
     return JsonResponse(told_of(list(runs.order_by("-pk"))))
@@ -148,7 +173,7 @@ def restore(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
-        return refused(request)
+        return not_theirs(request)
     if request.POST.get("all") == "1":
         trash_requests.restore_all(folder, user=_user(request))
         messages.success(request, _("Requested; a worker begins in a moment."))
@@ -224,6 +249,15 @@ def _user(request: HttpRequest) -> Any:
 
 def _runs(folder: EmailFolderPage) -> QuerySet[UpkeepRun]:
     return UpkeepRun.objects.filter(folder=folder, kind__in=KINDS).select_related("folder")
+
+
+def _ended_early(folder: EmailFolderPage) -> UpkeepProgress | None:
+    """Return what became of the latest run if it was stopped or failed, for a day."""
+    since = timezone.now() - _TOLD_FOR
+    last = _runs(folder).order_by("-pk").first()
+    if last is None or last.status == UpkeepStatus.DONE or (last.finished_at or since) <= since:
+        return None
+    return progress([last])[0]
 
 
 def _progress_address(folder: EmailFolderPage, runs: list[UpkeepRun]) -> str:

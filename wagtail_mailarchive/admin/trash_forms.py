@@ -20,8 +20,7 @@ from ..archive import folder_trash, trash
 from ..fetching import trash_requests
 from ..models import EmailFolderPage, EmailMessagePage
 from ..models.trash import LONGEST_REASON
-from .policies import refused
-from .trash import address_of, back_to_folder, may_open
+from .trash import address_of, back_to_folder, may_open, not_theirs
 
 
 class ReasonForm(forms.Form):
@@ -46,7 +45,7 @@ def trash_message(request: HttpRequest, message_id: int) -> HttpResponseBase:
     message = get_object_or_404(found, pk=message_id, trashed=False)
     folder = message.folder
     if not folder.permissions_for_user(request.user).can_trash():
-        return refused(request)
+        return not_theirs(request)
     in_thread = EmailMessagePage.objects.filter(
         folder=folder, thread=message.thread_id, trashed=False
     )
@@ -79,7 +78,7 @@ def trash_all(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """Ask why, and have the worker move all mail of a folder to its trash."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not folder.permissions_for_user(request.user).can_trash():
-        return refused(request)
+        return not_theirs(request)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         user: Any = request.user
@@ -102,7 +101,7 @@ def trash_folder(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """Say what stands to be lost, ask why, and move a folder as a whole to the trash."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not folder.permissions_for_user(request.user).can_trash():
-        return refused(request)
+        return not_theirs(request)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         folder_trash.put(folder, user_id=request.user.pk, reason=form.cleaned_data["reason"])
@@ -128,8 +127,8 @@ def restore_folder(request: HttpRequest, folder_id: int) -> HttpResponseBase:
     """Take a folder out of the trash; readers have it back as it was."""
     folder = get_object_or_404(EmailFolderPage, pk=folder_id)
     if not may_open(request.user, folder):
-        return refused(request)
-    folder_trash.restore(folder)
+        return not_theirs(request)
+    folder_trash.restore(folder, user=request.user)
     told = _("“%(folder)s” is restored.") % {"folder": folder.get_admin_display_title()}
     messages.success(request, told)
     return back_to_folder(folder)

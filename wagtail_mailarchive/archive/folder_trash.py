@@ -8,11 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from wagtail.log_actions import log
 from wagtail.models import Page
 from wagtail.signals import page_published
 
-from ..models import EmailFolderPage, FetchRun, TrashedFolder
+from ..models import EmailFolderPage, FetchRun, TrashedFolder, UpkeepKind, UpkeepRun
 from ..models.run import ACTIVE
+from ..models.upkeep import UNDER_WAY
+
+# The action in Wagtail's log.
+FOLDER_RESTORED = "mailarchive.restore_folder"
 
 
 @transaction.atomic
@@ -28,16 +33,17 @@ def put(folder: EmailFolderPage, *, user_id: int | None, reason: str) -> None:
 
 
 @transaction.atomic
-def restore(folder: EmailFolderPage) -> None:
+def restore(folder: EmailFolderPage, *, user: Any = None) -> None:
     """Take `folder` out of the trash, as it was; nothing happens to one that is not there.
 
-    Where it is being erased, what is left of it comes back.
+    Where it is being erased, what is left of it comes back. The folder's history says who did it,
+    and so does its Activity.
     """
     Page.objects.select_for_update().get(pk=folder.pk)
     entry = TrashedFolder.objects.filter(folder=folder).first()
     if entry is not None:
         Page.objects.filter(pk=folder.pk).update(live=entry.was_live)
-        entry.delete()
+        _take_out(entry, folder, user)
 
 
 def connect() -> None:
@@ -50,4 +56,15 @@ def connect() -> None:
 
 
 def _after_publishing(instance: EmailFolderPage, **kwargs: Any) -> None:
-    TrashedFolder.objects.filter(folder=instance).delete()
+    entry = TrashedFolder.objects.filter(folder=instance).first()
+    if entry is not None:
+        # Wagtail's log knows who publishes.
+        _take_out(entry, instance, None)
+
+
+def _take_out(entry: TrashedFolder, folder: EmailFolderPage, user: Any) -> None:
+    if entry.to_erase:
+        erasing = UpkeepRun.objects.filter(kind=UpkeepKind.ERASE, folder=folder)
+        erasing.filter(status__in=UNDER_WAY).update(stop_requested=True)
+    entry.delete()
+    log(instance=folder, action=FOLDER_RESTORED, user=user)

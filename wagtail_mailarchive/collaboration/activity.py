@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from wagtail.models import PageLogEntry
 
+from ..archive.folder_trash import FOLDER_RESTORED
 from ..conf import archive_settings
 from ..fetching.trash_requests import RESTORED
 from ..models import (
@@ -45,7 +46,7 @@ class Event:
     """Something that happened.
 
     Attributes:
-        kind: "fetched", "commented", "related" or "restored".
+        kind: "fetched", "commented", "related", "restored" or "folder restored".
         number: of messages that were fetched or restored; at least so many if `is_more`. 0 for the
             whole trash.
         who: commented, related or restored.
@@ -70,7 +71,7 @@ def show(page: EmailFolderPage, request: HttpRequest) -> HttpResponse:
         *_fetched(page, request),
         *_said(page, request, address),
         *_related(page, request, address),
-        *_restored_some(page, request, address),
+        *_restored(page, request, address),
         *_restored_all(page),
     ]
     events.sort(key=lambda each: each.at, reverse=True)
@@ -151,14 +152,19 @@ def _related(page: EmailFolderPage, request: HttpRequest, address: str) -> list[
     ]
 
 
-def _restored_some(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
+def _restored(page: EmailFolderPage, request: HttpRequest, address: str) -> list[Event]:
     # The sum keeps databases from walking all that was ever logged about the folder.
-    log = PageLogEntry.objects.alias(about=F("page") + 0).filter(action=RESTORED, about=page.pk)
+    logged = PageLogEntry.objects.alias(about=F("page") + 0).filter(about=page.pk)
+    log = logged.filter(action__in=[RESTORED, FOLDER_RESTORED])
     entries = list(log.select_related("user").order_by("-pk")[:MOST])
     keys = {each.pk: each.data.get("messages", []) for each in entries}
     messages = _readable({key for some in keys.values() for key in some}, request)
     events = []
     for entry in entries:
+        if entry.action == FOLDER_RESTORED:
+            who = str(entry.user_display_name)
+            events.append(Event("folder restored", entry.timestamp, who=who))
+            continue
         shown = [messages[key] for key in keys[entry.pk] if key in messages]
         if shown:
             only = shown[0] if len(shown) == 1 else None

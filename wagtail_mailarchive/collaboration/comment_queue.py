@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,6 +23,7 @@ from wagtail.admin.utils import get_valid_next_url_from_request
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.viewsets.base import ViewSet
 
+from ..kept_out import kept_out
 from ..models import Comment, CommentState, EmailFolderPage
 from ..models.permissions import folders_moderated_by, may_moderate_any
 from . import comments
@@ -63,7 +63,15 @@ class CommentQueueView(WagtailAdminTemplateMixin, TemplateView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_moderate_any(request.user):
-            raise PermissionDenied
+            return kept_out(
+                request,
+                heading=_("Comments on mail"),
+                icon="comment",
+                sentence=_(
+                    "You may not decide on comments. That takes the right to publish an email "
+                    "folder."
+                ),
+            )
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,6 +21,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.widgets.button import Button
 from wagtail.models import Page
 
+from ..kept_out import kept_out
 from ..models import EmailMessagePage, Relation
 from . import message_chooser
 from .page_chooser import without_closed_mail
@@ -84,7 +84,7 @@ class RelationsView(WagtailAdminTemplateMixin, TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.message = get_object_or_404(EmailMessagePage, id=kwargs["message_id"])
         if not may_relate(request.user, self.message):
-            raise PermissionDenied
+            return _kept_out(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
 
@@ -126,11 +126,23 @@ class RelationsView(WagtailAdminTemplateMixin, TemplateView):
 
 
 @require_POST
-def delete_relation(request: HttpRequest, pk: int) -> HttpResponse:
+def delete_relation(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Take a relation back; for those who may relate its message."""
     relation = get_object_or_404(Relation.objects.select_related("message"), pk=pk)
     if not may_relate(request.user, relation.message):
-        raise PermissionDenied
+        return _kept_out(request)
     relation.delete()
     messages.success(request, _("The relation is deleted."))
     return redirect(relations_address(relation.message))
+
+
+def _kept_out(request: HttpRequest) -> HttpResponseBase:
+    return kept_out(
+        request,
+        heading=_("Relations"),
+        icon="link",
+        sentence=_(
+            "You may not relate this message. That takes the right to change or publish pages "
+            "where it is."
+        ),
+    )

@@ -28,6 +28,7 @@ from ..models import (
 )
 from ..models.site_settings import is_on
 from ..models.upkeep import UNDER_WAY
+from . import trash_work
 from .upkeep_requests import enqueue, open_run
 
 if TYPE_CHECKING:
@@ -142,6 +143,9 @@ def _request(
         run, is_new = open_run(kind, folder, user=user, is_complete=is_complete)
         if is_new:
             run.reason, run.until = reason, until
-            run.save(update_fields=["reason", "until"])
+            if kind == UpkeepKind.ERASE:
+                # It counts again when it begins; whoever stops it before is told how many stay.
+                run.total = trash_work.total(run)
+            run.save(update_fields=["reason", "until", "total"])
             enqueue(run)
     return run

@@ -58,12 +58,14 @@ def erase(held: Held) -> None:
     run = held.run
     if not _is_whole(run):
         _erase_messages(held, lambda: _keys(_entries(run)))
+        # Stopping takes all marks away, so that none is left says nothing.
+        held.stop_if_asked()
         return
 
     def next_keys() -> list[int]:
         if not _is_whole(run):
             # Stopped, or taken out of the trash meanwhile.
-            held.committed()
+            held.stop_if_asked()
             return []
         held_here = EmailMessagePage.objects.filter(folder=run.folder_id).order_by("original")
         keys = list(held_here.values_list("pk", flat=True)[: erasing.TOGETHER])
@@ -77,6 +79,12 @@ def erase(held: Held) -> None:
         _folder(run), user_id=run.requested_by_id, reason=run.reason, fence=held.renew
     ):
         _advance(held, run.position + 1, 0)
+    TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
+
+
+def unmark(run: UpkeepRun) -> None:
+    """Let what is not erased by now stay in the trash; who wants it erased asks again."""
+    TrashEntry.objects.filter(folder=run.folder_id, to_erase=True).update(to_erase=False)
     TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
 
 

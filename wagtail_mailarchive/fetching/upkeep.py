@@ -132,6 +132,16 @@ class Held:
         if time.monotonic() > self._end:
             raise _TimeIsUp
 
+    def stop_if_asked(self) -> None:
+        """Go on only if it is still wanted, between two batches.
+
+        Raises:
+            _Stopped.
+        """
+        self.run.refresh_from_db(fields=["stop_requested"])
+        if self.run.stop_requested:
+            raise _Stopped
+
     def _change(self, **values: Any) -> None:
         mine = UpkeepRun.objects.filter(
             pk=self.run.pk, status=UpkeepStatus.RUNNING, position=self.run.position
@@ -244,7 +254,11 @@ def _end(run: UpkeepRun, status: UpkeepStatus, error: MailArchiveError | None = 
         values |= {"error_code": error.code, "error_params": error.params}
     mine = UpkeepRun.objects.filter(pk=run.pk, status=UpkeepStatus.RUNNING, position=run.position)
     with transaction.atomic():
-        if not mine.update(**values) or run.kind not in CHECKS:
+        if not mine.update(**values):
+            return
+        if status == UpkeepStatus.FAILED and run.kind == UpkeepKind.ERASE:
+            trash_work.unmark(run)
+        if run.kind not in CHECKS:
             return
         subject = f"check {run.kind}" + (f" {run.folder_id}" if run.folder_id else "")
         if error is not None:

@@ -58,8 +58,10 @@ def _progress(run: UpkeepRun) -> UpkeepProgress:
 
 def _sentence(run: UpkeepRun, whole: int) -> str:
     if run.status == UpkeepStatus.FAILED:
-        return run.error
+        return f"{run.error} {_erased_so_far(run)}" if run.kind == UpkeepKind.ERASE else run.error
     if run.status == UpkeepStatus.STOPPED:
+        if run.kind == UpkeepKind.ERASE:
+            return _erased_so_far(run)
         return gettext("Stopped after %(number)s.") % {"number": _number(run.done)}
     if run.status == UpkeepStatus.DONE:
         return _done(run)
@@ -169,6 +171,28 @@ def _restored(done: int) -> str:
 
 def _erased(done: int) -> str:
     return ngettext("Done: %(number)s message erased.", "Done: %(number)s messages erased.", done)
+
+
+def _erased_so_far(run: UpkeepRun) -> str:
+    """Return what became of a run that ended early, and how to go on."""
+    left = max(run.total - run.done, 0)
+    numbers = {"number": _number(run.done), "left": _number(left)}
+    told = (
+        ngettext(
+            "Stopped: %(number)s message erased.",
+            "Stopped: %(number)s messages erased.",
+            run.done,
+        )
+        % numbers
+    )
+    if not left:
+        return told
+    stays = ngettext(
+        "%(left)s message stays. To erase it as well, ask for that again in the folder’s trash.",
+        "%(left)s messages stay. To erase them as well, ask for that again in the folder’s trash.",
+        left,
+    )
+    return f"{told} {stays % numbers}"
 
 
 def _number(number: int) -> str:

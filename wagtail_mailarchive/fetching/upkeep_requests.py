@@ -19,14 +19,13 @@ from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     Original,
-    TrashedFolder,
-    TrashEntry,
     UpkeepKind,
     UpkeepRun,
     UpkeepStatus,
 )
 from ..models.site_settings import effective_settings, is_on
 from ..models.upkeep import UNDER_WAY
+from .trash_work import unmark
 from .upkeep import STALE
 
 if TYPE_CHECKING:
@@ -118,9 +117,8 @@ def stop(run: UpkeepRun) -> None:
         status=UpkeepStatus.STOPPED, finished_at=timezone.now()
     )
     if run.kind == UpkeepKind.ERASE:
-        # What is not erased by now stays in the trash.
-        TrashEntry.objects.filter(folder=run.folder_id, to_erase=True).update(to_erase=False)
-        TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
+        # At once, because perhaps nobody is at work who would do it.
+        unmark(run)
 
 
 def dispatch() -> None:
