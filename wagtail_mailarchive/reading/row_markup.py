@@ -101,8 +101,9 @@ def facts_markup(
         )
         facts.append(f'<span class="mailarchive-clip">{CLIP}{_counted(words, attachments)}</span>')
     elif has_attachments:
-        words = f'<span class="mailarchive-unseen">{escape(gettext("with attachments"))}</span>'
-        facts.append(f'<span class="mailarchive-clip">{CLIP}{words}</span>')
+        words = escape(gettext("with attachments"))
+        unseen = f'<span class="mailarchive-unseen">{words}</span>'
+        facts.append(f'<span class="mailarchive-clip">{CLIP}{unseen}</span>')
     if comments:
         words = ngettext("%(number)s comment", "%(number)s comments", comments)
         facts.append(f"<span>{_counted(words, comments)}</span>")
