@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -127,14 +128,24 @@ class _Reader:
 
     def seen(self, comments: QuerySet[Comment]) -> QuerySet[Comment]:
         """Return those of `comments` whose words this reader sees."""
+        return comments.filter(self._sees)
+
+    def standing(self, page: EmailMessagePage) -> QuerySet[Comment]:
+        """Return the comments on `page` that are no replies and that something is shown of."""
+        replies = self.seen(Comment.objects.filter(parent=OuterRef("pk")))
+        found: QuerySet[Comment] = Comment.objects.filter(message=page, parent=None)
+        return found.filter(self._sees | Exists(replies))
+
+    @cached_property
+    def _sees(self) -> Q:
         seen = Q(state=CommentState.SHOWN)
         if self.moderates:
-            return comments.filter(seen | Q(state=CommentState.HELD))
+            return seen | Q(state=CommentState.HELD)
         if self.request.user.is_authenticated:
-            seen |= Q(state=CommentState.HELD, author=self.request.user.pk)
-        elif own := own_of_guest(self.request):
-            seen |= Q(state=CommentState.HELD, pk__in=own)
-        return comments.filter(seen)
+            return seen | Q(state=CommentState.HELD, author=self.request.user.pk)
+        if own := own_of_guest(self.request):
+            return seen | Q(state=CommentState.HELD, pk__in=own)
+        return seen
 
 
 def discussion(page: EmailMessagePage, request: HttpRequest, address: str) -> Discussion:
@@ -166,25 +177,17 @@ def portion_of(comment: Comment, request: HttpRequest, address: str) -> str | No
     if not reader.seen(Comment.objects.filter(pk=comment.pk)).exists():
         return None
     place = comment.parent_id or comment.pk
-    before = _standing(page, reader).filter(pk__lt=place).order_by()
+    before = reader.standing(page).filter(pk__lt=place).order_by()
     # On the first page, unless it stands further on.
     is_first = before[:PAGE_SIZE].count() < PAGE_SIZE
     query = "" if is_first else f"?{urlencode({'comments': place})}"
     return f"{address}{query}#{anchor(comment.pk)}"
 
 
-def _standing(page: EmailMessagePage, reader: _Reader) -> QuerySet[Comment]:
-    """Return the comments that are no replies and that something is shown of."""
-    of_page = Comment.objects.filter(message=page, parent=None)
-    replies = reader.seen(Comment.objects.filter(parent=OuterRef("pk")))
-    seen = reader.seen(of_page).order_by().values("pk")
-    return of_page.filter(Q(pk__in=seen) | Q(Exists(replies)))
-
-
 def _top(
     page: EmailMessagePage, reader: _Reader, asked: int | None
 ) -> tuple[list[Comment], int | None]:
-    standing = _standing(page, reader)
+    standing = reader.standing(page)
     if asked is not None:
         standing = standing.filter(pk__gte=asked)
     found = list(standing.order_by("pk")[: PAGE_SIZE + 1])

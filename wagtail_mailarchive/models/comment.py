@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models
@@ -12,15 +11,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .privacy import refused_pages
-from .unindexed import unindexed
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
 MAX_TEXT = 5_000  # characters
 MAX_NAME = 100
-_LONG = 500  # messages of a thread
 
 
 class Moderation(models.TextChoices):
@@ -159,29 +151,3 @@ def comment_counts(messages: Collection[int]) -> dict[int, int]:
         return {}
     shown = Comment.objects.filter(message__in=messages, state=CommentState.SHOWN)
     return dict(shown.values_list("message").annotate(number=Count("pk")).order_by())
-
-
-def comment_counts_of_threads(threads: Mapping[int, int], request: HttpRequest) -> dict[int, int]:
-    """Return how many comments are shown in each of `threads` that has some.
-
-    One query, and a second where there are long threads: from their ten thousand messages to
-    comments the way is far, so that those are asked the other way round.
-
-    Args:
-        threads: how many messages each has.
-        request: only comments on messages that it may read count.
-    """
-    shown = Comment.objects.filter(
-        state=CommentState.SHOWN, message__live=True, message__trashed=False
-    ).exclude(message__in=refused_pages(request))
-    long = {pk for pk, number in threads.items() if number > _LONG}
-    found: dict[int, int] = {}
-    asked = []
-    if short := threads.keys() - long:
-        asked.append(shown.filter(message__thread__in=short))
-    if long:
-        asked.append(shown.alias(own=unindexed("message__thread")).filter(own__in=long))
-    for chosen in asked:
-        counted = chosen.values_list("message__thread").annotate(number=Count("pk")).order_by()
-        found |= {thread: number for thread, number in counted if thread is not None}
-    return found

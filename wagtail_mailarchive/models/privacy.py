@@ -44,7 +44,12 @@ def refused_restrictions(request: HttpRequest) -> QuerySet[PageViewRestriction]:
 
 
 def refused_pages(request: HttpRequest) -> RawSQL:
-    """Return the keys of the pages that are restricted so, to stand behind `__in`.
+    """Return the keys of the pages that are restricted so, to stand behind `__in`."""
+    return RawSQL(*refused_sql(request))  # noqa: S611 (Django wrote it)
+
+
+def refused_sql(request: HttpRequest) -> tuple[str, tuple[Any, ...]]:
+    """Return the same as the SQL of a subquery and its parameters.
 
     Pages ask for them in many questions; Django makes SQL of this part once for each request.
     """
@@ -53,7 +58,7 @@ def refused_pages(request: HttpRequest) -> RawSQL:
     if who not in known:
         query = refused_restrictions(request).order_by().values("page_id").query
         known[who] = query.sql_with_params()
-    return RawSQL(*known[who])  # noqa: S611 (Django wrote it)
+    return known[who]
 
 
 def readable(

@@ -13,12 +13,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
+from django.db.models import F, Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from wagtail.models import Page
 
 from ..models import EmailMessagePage, ReadMark, Thread
-from ..models.privacy import readable
+from ..models.privacy import refused_sql
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,16 @@ _WAIT = 250  # milliseconds
 # An expression, so that databases look at the messages of the thread by its index. They would walk
 # along the primary key, through the mail of all folders, until they come upon one of the thread.
 _KEY = F("page_ptr") + 0
+# In SQL, because Django takes several times as long to write it as a database to answer it.
+_UNREAD = f"""
+SELECT message.thread_id, COUNT(*) FROM {ReadMark._meta.db_table} AS mark
+JOIN {EmailMessagePage._meta.db_table} AS message
+    ON message.thread_id = mark.thread_id AND message.page_ptr_id + 0 > mark.seen_until
+JOIN {Page._meta.db_table} AS page ON page.id = message.page_ptr_id
+WHERE mark.reader_id = %s AND mark.thread_id IN ({{threads}})
+    AND page.live AND NOT message.trashed AND page.id NOT IN ({{refused}})
+GROUP BY message.thread_id
+"""  # noqa: S608 (the tables' names are ours)
 
 
 def visit(thread: Thread, request: HttpRequest) -> int | None:
@@ -59,7 +70,7 @@ def visit(thread: Thread, request: HttpRequest) -> int | None:
     return before
 
 
-def newer(messages: QuerySet[EmailMessagePage], key: int | Subquery) -> QuerySet[EmailMessagePage]:
+def newer(messages: QuerySet[EmailMessagePage], key: int) -> QuerySet[EmailMessagePage]:
     """Return those of a thread's messages whose keys are above `key`."""
     found: QuerySet[EmailMessagePage] = messages.alias(own_key=_KEY).filter(own_key__gt=key)
     return found
@@ -72,12 +83,14 @@ def unread(thread_ids: Collection[int], request: HttpRequest) -> dict[int, int]:
     """
     if not thread_ids or not request.user.is_authenticated:
         return {}
-    marks = ReadMark.objects.filter(reader=request.user.pk)
-    seen = Subquery(marks.filter(thread=OuterRef("thread")).values("seen_until"))
-    opened = marks.filter(thread__in=thread_ids).values("thread")
-    new = newer(EmailMessagePage.objects.filter(thread__in=opened), seen)
-    counted = readable(new, request).order_by().values("thread").annotate(new=Count("pk"))
-    return dict(counted.values_list("thread", "new"))
+    refused, given = refused_sql(request)
+    places = ", ".join(["%s"] * len(thread_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _UNREAD.format(threads=places, refused=refused),
+            [request.user.pk, *thread_ids, *given],
+        )
+        return dict(cursor.fetchall())
 
 
 def _is_looked_at(request: HttpRequest) -> bool:

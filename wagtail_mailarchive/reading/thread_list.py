@@ -18,7 +18,6 @@ from django.utils.translation import gettext, ngettext
 
 from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
-from ..models.comment import comment_counts_of_threads
 from ..models.privacy import readable
 from .addresses import thread_address
 from .hidden import Hidden, any_of
@@ -27,6 +26,7 @@ from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
 from .row_markup import beginning, facts_markup, people_markup, time_markup
+from .thread_comments import comment_counts
 from .thread_lookup import seen_otherwise
 
 _NAMED = 4  # people
@@ -263,7 +263,7 @@ def _rows(
     seen = seen_otherwise([each.thread for each in page if each.thread.pk in concerned], request)
     new = unread(threads, request)
     lengths = {each.thread.pk: each.thread.message_count for each in page}
-    commented = comment_counts_of_threads(lengths, request)
+    commented = comment_counts(lengths, request)
     return [
         _row(
             each,
