@@ -4,7 +4,7 @@ as long for each."""
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
@@ -136,6 +136,14 @@ def answers_markup(sender: str) -> SafeString:
     """Return that a message answers one of `sender`."""
     words = gettext("In reply to <bdi>%(sender)s</bdi>")
     return mark_safe(words % {"sender": escape(sender)})  # noqa: S308
+
+
+def marked(pieces: Iterable[tuple[str, bool]]) -> SafeString:
+    """Return text in which what was looked for is marked."""
+    parts = (
+        f"<mark>{escape(text)}</mark>" if is_found else escape(text) for text, is_found in pieces
+    )
+    return mark_safe("".join(parts))  # noqa: S308 (escaped)
 
 
 def author_markup(author: Author) -> SafeString:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models.functions import Left
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from ..archive.search import Question, backend
 from ..archive.search.question import Place
@@ -17,6 +18,7 @@ from ..models.comment import comment_counts
 from ..models.privacy import readable
 from .addresses import message_address
 from .listing import COLUMNS, BadAddress
+from .row_markup import marked, message_time_markup
 
 PAGE_SIZE = 25
 _ID = re.compile("-?[0-9]{1,18}")
@@ -39,6 +41,18 @@ class Hit:
     excerpt: list[Piece]
     folder: EmailFolderPage | None = None
     comments: int = 0
+
+    @property
+    def subject_markup(self) -> SafeString:
+        return marked(self.subject)
+
+    @property
+    def excerpt_markup(self) -> SafeString:
+        return marked(self.excerpt)
+
+    @property
+    def time_markup(self) -> SafeString:
+        return message_time_markup(self.message)
 
 
 @dataclass(frozen=True, slots=True)
