@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from ..models import Attachment, AttachmentContent, EmailMessagePage
 from .addresses import page_address, route_address
 from .attachment_listing import contents_of
 from .attachment_views import is_viewable
 from .downloads import download_name
+from .row_markup import attachment_markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,16 @@ class AttachmentRow:
     picture_address: str
     width: int
     height: int
+
+    @property
+    def facts_markup(self) -> SafeString:
+        return attachment_markup(
+            self.size,
+            "" if self.extension else self.content_type,
+            self.name,
+            self.view_address,
+            is_inline=self.is_inline,
+        )
 
 
 def attachment_row(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
@@ -16,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 
 from ..models.shown_message import ShownMessage
 from .authors import Author
+from .listing import Month
 from .moments import written
 from .thread_messages import ThreadMessage
 
@@ -113,6 +115,39 @@ def facts_markup(
 
 def _counted(words: str, number: int) -> str:
     return words % {"number": localize(number)}
+
+
+def attachment_markup(
+    size: int, content_type: str, name: str, view_address: str, *, is_inline: bool
+) -> SafeString:
+    """Return what stands behind an attachment's name.
+
+    Args:
+        content_type: where the name does not tell; else "".
+        view_address: where a browser shows it; "" if none does.
+    """
+    facts = [escape(filesizeformat(size))]
+    if content_type:
+        facts.append(escape(content_type))
+    if is_inline:
+        facts.append(escape(gettext("shown in the text")))
+    if view_address:
+        open_, tab = escape(gettext("Open")), escape(gettext("in a new tab"))
+        facts.append(
+            f'<a href="{escape(view_address)}" target="_blank" rel="noopener">{open_}'
+            f'<span class="mailarchive-unseen"> {escape(name)}, {tab}</span></a>'
+        )
+    return mark_safe(' <span aria-hidden="true">·</span> '.join(facts))  # noqa: S308 (escaped)
+
+
+def month_options(months: Sequence[Month], chosen: str) -> SafeString:
+    """Return the options of a choice of months, of which there may be hundreds."""
+    options = (
+        f'<option value="{each.key}"{" selected" if each.key == chosen else ""}>'
+        f"{escape(each.name)} {each.year}</option>"
+        for each in months
+    )
+    return mark_safe("".join(options))  # noqa: S308 (escaped)
 
 
 def people_markup(names: Sequence[str], more: int, *, many: bool) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django import template
@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from ..models.shown_message import ShownMessage
 from ..reading import row_markup
+from ..reading.listing import Month
 from ..reading.message_rows import MessageRow
 
 register = template.Library()
@@ -54,6 +55,12 @@ def facts_of_message(message: MessageRow, comments: int | str = 0) -> SafeString
 def beginning(text: str, length: int) -> str:
     """Return what `truncatechars` does, which is slow with short texts, too."""
     return row_markup.beginning(text, length)
+
+
+@register.simple_tag
+def month_options(months: Sequence[Month], chosen: str) -> SafeString:
+    """Return the options of a choice of months; `chosen` is "2026-03" or ""."""
+    return row_markup.month_options(months, chosen)
 
 
 @register.filter
