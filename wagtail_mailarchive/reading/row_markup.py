@@ -167,6 +167,17 @@ def people_markup(names: Sequence[str], more: int, *, many: bool) -> SafeString:
     return mark_safe(shown)  # noqa: S308 (escaped)
 
 
+def sender_markup(name: str, address: str) -> SafeString:
+    """Return who wrote, by name and address; either may be ""."""
+    if not (name or address):
+        words = escape(gettext("(no sender)"))
+        return mark_safe(f'<span class="mailarchive-row__sender">{words}</span>')  # noqa: S308
+    shown = f'<bdi class="mailarchive-row__sender">{escape(name or address)}</bdi>'
+    if name and address:
+        shown += f' <bdi class="mailarchive-address">{escape(address)}</bdi>'
+    return mark_safe(shown)  # noqa: S308 (escaped)
+
+
 def answers_markup(sender: str) -> SafeString:
     """Return that a message answers one of `sender`."""
     words = gettext("In reply to <bdi>%(sender)s</bdi>")

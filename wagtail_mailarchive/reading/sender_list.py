@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
@@ -16,7 +17,7 @@ from .hidden import Hidden, any_of, readable_texts
 from .keyset import ListPage, Place, around, cut
 from .listing import PAGE_SIZE
 from .message_rows import MessageRow, columns_of
-from .row_markup import time_markup
+from .row_markup import sender_markup, time_markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,13 @@ class SenderRow:
     latest: MessageRow
 
     @property
-    def noun(self) -> str:
-        """What its number counts."""
-        return ngettext("message", "messages", self.messages)
+    def who_markup(self) -> SafeString:
+        return sender_markup(self.name, self.value)
+
+    @property
+    def number(self) -> str:
+        """How many messages, with the word."""
+        return f"{localize(self.messages)} {ngettext('message', 'messages', self.messages)}"
 
     @property
     def time_markup(self) -> SafeString:
