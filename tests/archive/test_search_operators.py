@@ -60,7 +60,7 @@ def names(archived: Any) -> Callable[[str], str]:
         ids = backend().by_date(question, before=None, limit=10)
         owners = dict(MessageText.objects.values_list("pk", "message_id"))
         best = {place.id for place in backend().by_relevance(question, after=None, limit=10)}
-        counted = {fact.id for fact in backend().facts(question, limit=10)}
+        counted = set(backend().facts(question, limit=10).ids)
         assert set(ids) == best == counted
         assert ids == sorted(ids, reverse=True)
         return " ".join(by_key[owners[each]] for each in ids)
@@ -150,7 +150,7 @@ def test_several_folders_and_no_other_are_searched(archived: Any) -> None:
         found = backend().by_date(Question.of(query, within), before=None, limit=limit)
         assert len(found) == min(3, limit)
     facts = backend().facts(Question.of(query, within), limit=10)
-    assert {fact.folder_id for fact in facts} == set(within)
+    assert set(facts.folder_ids) == set(within)
     everywhere = Question.of(query, [each.pk for each in (folder, *others)], is_everywhere=True)
     assert len(backend().by_date(everywhere, before=None, limit=10)) == 5
     nowhere = Question.of(parse("-report"), [others[0].pk])
@@ -164,13 +164,13 @@ def test_hidden_messages_are_neither_found_nor_counted(archived: Any) -> None:
     [hit] = backend().by_date(question, before=None, limit=10)
     assert MessageText.objects.get(pk=hit).message_id == pages["reply"].pk
     assert [place.id for place in backend().by_relevance(question, after=None, limit=9)] == [hit]
-    assert [fact.id for fact in backend().facts(question, limit=10)] == [hit]
+    assert list(backend().facts(question, limit=10).ids) == [hit]
 
 
 def test_facts_tell_what_is_counted(archived: Any) -> None:
     folder, _pages = archived
     facts = backend().facts(Question.of(parse("larger:1"), [folder.pk]), limit=10)
-    told = {(fact.sender, fact.list_id, fact.has_attachment) for fact in facts}
+    told = set(zip(facts.senders, facts.list_ids, facts.attached, strict=True))
     assert ("ada@example.org", "users.lists.example.org", False) in told
     assert ("ada@example.org", "", True) in told
     assert len(backend().facts(Question.of(parse("larger:1"), [folder.pk]), limit=2)) == 2

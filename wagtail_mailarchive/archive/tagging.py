@@ -121,7 +121,7 @@ def tags_of_thread(
         messages: all are of `thread`.
     """
     tagged = TaggedMessage.objects.order_by()
-    if thread.message_count > _LONG and _taggings(thread.folder_id) < thread.message_count:
+    if thread.message_count > _LONG and taggings([thread.folder_id]) < thread.message_count:
         own = messages.order_by().filter(pk=OuterRef("content_object"))
         tagged = tagged.filter(Exists(own), folder=thread.folder_id)
     else:
@@ -130,15 +130,25 @@ def tags_of_thread(
     return list(tags.order_by("name").values_list("name", flat=True)[:most])
 
 
-def _taggings(folder_id: int) -> int:
-    """Return how often mail of a folder is tagged."""
-    counts = FacetCount.objects.filter(folder=folder_id, kind=FacetKind.TAG)
+def taggings(folder_ids: Collection[int]) -> int:
+    """Return how often mail of these folders is tagged (one query)."""
+    counts = FacetCount.objects.filter(folder__in=folder_ids, kind=FacetKind.TAG)
     total: int = counts.aggregate(total=Sum("messages", default=0))["total"]
     return total
 
 
-def most_of_texts(text_ids: Collection[int], most: int) -> list[tuple[str, int]]:
-    """Return the tags that most of these texts' messages have, and how many (two queries)."""
+def most_of_texts(
+    text_ids: Collection[int], folder_ids: Collection[int], most: int
+) -> list[tuple[str, int]]:
+    """Return the tags that most of these texts' messages have, and how many.
+
+    One query where nothing in the folders is tagged, three else.
+
+    Args:
+        folder_ids: all texts are of these.
+    """
+    if not taggings(folder_ids):
+        return []
     given: list[int] | str
     if connection.vendor == "postgresql":
         among, given = "= ANY(%s::bigint[])", list(text_ids)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from ..archive.search.question import MOST_COUNTED, Fact
+from ..archive.search.question import MOST_COUNTED, Facts
 from ..archive.tagging import most_of_texts
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
 from ..models.message_text import SEQUENCE_BITS
@@ -54,7 +54,7 @@ class Counts:
 
 
 def counts(
-    facts: Sequence[Fact],
+    facts: Facts,
     zone: tzinfo,
     folders: Sequence[EmailFolderPage],
     address_with: Callable[[str], str],
@@ -68,7 +68,7 @@ def counts(
         folder_address: gives that of the same search in one folder.
     """
     more = len(facts) > MOST_COUNTED
-    facts = facts[:MOST_COUNTED]
+    facts = facts.first(MOST_COUNTED)
     plus = "+" if more else ""
 
     def shown(number: int) -> str:
@@ -85,11 +85,11 @@ def counts(
         _("Year"),
         [
             (str(year), number, address_with(f"after:{year} before:{year + 1}"))
-            for year, number in sorted(_years(facts, zone).items(), reverse=True)
+            for year, number in sorted(_years(facts.ids, zone).items(), reverse=True)
         ],
     )
     if len(folders) > 1:
-        by_folder = Counter(each.folder_id for each in facts)
+        by_folder = Counter(facts.folder_ids)
         by_id = {folder.pk: folder for folder in folders}
         add(
             _("Folder"),
@@ -99,7 +99,7 @@ def counts(
                 if key in by_id
             ],
         )
-    senders = Counter(each.sender for each in facts if each.sender).most_common(_MOST_VALUES)
+    senders = _most(facts.senders)
     names = _names(facts, [sender for sender, _number in senders])
     add(
         _("Sender"),
@@ -108,27 +108,34 @@ def counts(
             for sender, number in senders
         ],
     )
-    lists = Counter(each.list_id for each in facts if each.list_id).most_common(_MOST_VALUES)
+    lists = _most(facts.list_ids)
     add(
         _("List"),
         [(name, number, address_with(f"list:{quoted(name)}")) for name, number in lists],
     )
-    tagged = most_of_texts([each.id for each in facts], _MOST_VALUES) if facts else []
+    tagged = most_of_texts(facts.ids, [folder.pk for folder in folders], _MOST_VALUES)
     add(
         _("Tag"),
         [(name, number, address_with(f"tag:{quoted(name)}")) for name, number in tagged],
     )
-    attached = sum(each.has_attachment for each in facts)
+    attached = sum(facts.attached)
     if attached:
         add(_("Attachment"), [(_("With attachment"), attached, address_with("has:attachment"))])
     return Counts(shown(len(facts)), len(facts), found)
 
 
-def _years(facts: Sequence[Fact], zone: tzinfo) -> dict[int, int]:
+def _most(values: Sequence[str]) -> list[tuple[str, int]]:
+    """Return what stands there most often, and how often; "" is nothing."""
+    counted = Counter(values)
+    del counted[""]
+    return counted.most_common(_MOST_VALUES)
+
+
+def _years(ids: Sequence[int], zone: tzinfo) -> dict[int, int]:
     """Count by year in `zone`: each year's beginning is looked for among the sorted keys."""
-    if not facts:
+    if not ids:
         return {}
-    keys = sorted(each.id for each in facts)
+    keys = sorted(ids)
     year = datetime.fromtimestamp(keys[0] >> SEQUENCE_BITS, UTC).astimezone(zone).year
     found: dict[int, int] = {}
     begin = 0
@@ -141,13 +148,13 @@ def _years(facts: Sequence[Fact], zone: tzinfo) -> dict[int, int]:
     return found
 
 
-def _names(facts: Sequence[Fact], senders: Sequence[str]) -> dict[str, str]:
+def _names(facts: Facts, senders: Sequence[str]) -> dict[str, str]:
     """Return what the senders call themselves, by the newest of their messages found."""
     newest: dict[str, int] = {}
     wanted = set(senders)
-    for each in facts:
-        if each.sender in wanted:
-            newest[each.sender] = max(each.id, newest.get(each.sender, each.id))
+    for key, sender in zip(facts.ids, facts.senders, strict=True):
+        if sender in wanted:
+            newest[sender] = max(key, newest.get(sender, key))
     texts = MessageText.objects.filter(pk__in=newest.values()).values("message")
     messages = EmailMessagePage.objects.filter(pk__in=texts)
     return {

@@ -21,7 +21,7 @@ from ...models.message_text import scope_of
 from . import marks
 from .leaves import Leaf, Mark, Pairs, Words, leaves
 from .query import And, Field, HasAttachment, Node, Not, Or, Term
-from .question import MOST_SCOPES, Fact, Place, Question
+from .question import MOST_SCOPES, Facts, Place, Question
 
 _SAMPLE = 64  # newest messages that are looked at first
 _LONGEST_WALK = 1_500
@@ -80,9 +80,9 @@ class PostgreSQLBackend:
         rows = _fetch(sql, [asked, words], [*_bounds(question), *further, limit])
         return [Place(*row) for row in rows]
 
-    def facts(self, question: Question, *, limit: int) -> list[Fact]:
+    def facts(self, question: Question, *, limit: int) -> Facts:
         rows = _fetch(_FACTS, [_asked(question)], [*_bounds(question), limit])
-        return [Fact(*row) for row in rows]
+        return Facts.of_rows(rows)
 
 
 def _walk(question: Question, asked: _Sql, most: int) -> tuple[list[int], int | None]:

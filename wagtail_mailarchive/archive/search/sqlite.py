@@ -15,7 +15,7 @@ from ...models.message_text import scope_of
 from . import marks
 from .leaves import Leaf, Mark, Pairs, Words, leaves
 from .query import And, Field, HasAttachment, Node, Not, Or, Term
-from .question import MOST_SCOPES, Fact, Place, Question
+from .question import MOST_SCOPES, Facts, Place, Question
 
 _TABLE = "wagtail_mailarchive_search"
 _TEXT = "wagtail_mailarchive_messagetext"
@@ -66,9 +66,9 @@ class SQLiteBackend:
             rows = _ask(_FURTHER, question, [after.score, after.score, after.id, limit])
         return [Place(*row) for row in rows]
 
-    def facts(self, question: Question, *, limit: int) -> list[Fact]:
+    def facts(self, question: Question, *, limit: int) -> Facts:
         rows = _ask(_FACTS, question, [limit], joined=True)
-        return [Fact(*row) for row in rows]
+        return Facts.of_rows(rows)
 
 
 def _ask(

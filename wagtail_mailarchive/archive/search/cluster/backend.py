@@ -13,7 +13,7 @@ from django.db import connection
 
 from ....exceptions import SearchClusterAway
 from ....models import MessageText
-from ..question import Fact, Place, Question
+from ..question import Facts, Place, Question
 from .asking import asked
 from .client import Cluster
 
@@ -45,14 +45,14 @@ class ClusterBackend:
         found = self._walk(question, _BY_RELEVANCE, begin, limit)
         return [Place(0.0 - score, key) for score, key in found]
 
-    def facts(self, question: Question, *, limit: int) -> list[Fact]:
+    def facts(self, question: Question, *, limit: int) -> Facts:
         """Return what the database says of the hits.
 
         What was erased since the cluster was told of it is not there to be counted.
         """
         ids = self.by_date(question, before=None, limit=limit)
         inside = set(question.folder_ids)
-        return [fact for fact in _facts(ids) if fact.folder_id in inside]
+        return Facts.of_rows([row for row in _rows(ids) if row[1] in inside])
 
     def _walk(
         self,
@@ -111,7 +111,8 @@ def _is_place(values: Any, width: int) -> bool:
     return all(type(each) in (int, float) and math.isfinite(each) for each in values)
 
 
-def _facts(ids: Sequence[int]) -> list[Fact]:
+def _rows(ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the columns of `Facts`."""
     given: list[int] | str
     if connection.vendor == "postgresql":
         among, given = "= ANY(%s::bigint[])", list(ids)
@@ -119,4 +120,4 @@ def _facts(ids: Sequence[int]) -> list[Fact]:
         among, given = "IN (SELECT value FROM json_each(%s))", json.dumps(list(ids))
     with connection.cursor() as cursor:
         cursor.execute(_FACTS.format(among=among), [given])
-        return [Fact(*row) for row in cursor.fetchall()]
+        return list(cursor.fetchall())
