@@ -20,7 +20,7 @@ class MailArchiveConfig(AppConfig):
         from .admin import page_actions
         from .admin.access_panel import AccessPanel
         from .admin.account_panel import MailAccountsPanel
-        from .archive import descendants, folder_trash, thread_summaries, tree
+        from .archive import descendants, folder_trash, partial_indexes, thread_summaries, tree
         from .collaboration import following
         from .models import EmailFolderPage, Relation, keeping
 
@@ -30,6 +30,7 @@ class MailArchiveConfig(AppConfig):
         descendants.connect()
         folder_trash.connect()
         thread_summaries.connect()
+        partial_indexes.connect(self)
         following.connect()
         # Added here, because these panels come from a room above the models.
         EmailFolderPage.content_panels = [
