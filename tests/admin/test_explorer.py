@@ -47,6 +47,15 @@ def test_shows_sender_subject_date_size_and_attachments(
     assert reverse("wagtailadmin_pages:edit", args=[message.pk]) in html
 
 
+def test_words_of_mail_keep_their_order_on_a_page_from_right_to_left(
+    boss: Client, folder: EmailFolderPage
+) -> None:
+    factories.archive(folder, factories.raw("[clear] Who moved <it>?"))
+    html = explore(boss, folder).content.decode()
+    assert "<bdi>[clear] Who moved &lt;it&gt;?</bdi>" in html
+    assert "<bdi>Ada Lovelace</bdi>" in html
+
+
 def test_newest_first_and_oldest_on_demand(boss: Client, folder: EmailFolderPage) -> None:
     order = [2, 0, 1]
     factories.archive(

@@ -72,7 +72,11 @@ def test_what_happened_is_told_newest_first(
         done=2,
     )
     page = activity(client, folder)
-    told = ["restored from the trash", "<bdi>Bo</bdi> related", "<bdi>grace</bdi> commented on"]
+    told = [
+        "restored from the trash",
+        "<bdi>Bo</bdi> added a relation to",
+        "<bdi>grace</bdi> commented on",
+    ]
     places = [page.index(each) for each in [*told, "2 messages came"]]
     assert places == sorted(places)
     assert page.count("commented on") == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -43,6 +45,15 @@ def told(response: Any) -> dict[str, dict[str, str]]:
 
 def test_the_address_of_the_page_of_all_folders() -> None:
     assert reverse("wagtail_mailarchive:search") == ALL
+
+
+def test_whoever_is_not_signed_in_is_led_there_and_back(client: Client) -> None:
+    shown = client.get(ALL, {"q": "needle & hay"})
+    there = shown.context["sign_in_address"]
+    assert parse_qs(urlsplit(there).query) == {"next": [f"{ALL}?q=needle+%26+hay"]}
+    assert f'href="{escape(there)}"' in shown.content.decode()
+    client.force_login(factories.user())
+    assert "Sign in to search" not in client.get(ALL, {"q": "needle"}).content.decode()
 
 
 def test_all_folders_are_those_the_reader_may_read(client: Client) -> None:

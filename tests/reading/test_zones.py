@@ -50,7 +50,12 @@ def test_message_shows_the_readers_time_and_the_senders() -> None:
     (message,) = factories.archive(folder, mail.dated(moment))
     shown = Client().get(message.url).content.decode()
     assert "March 5, 2026, 6:30 a.m. CET" in shown
-    assert "By the sender’s clock: March 5, 2026, 2:30 p.m. (UTC+09:00)" in shown
+    there = "By the sender’s clock: March 5, 2026, 2:30 p.m. (UTC+09:00)"
+    assert there in shown
+    assert f'title="{there}"' in Client().get(folder.url, {"view": "date"}).content.decode()
+    in_tokyo = reader("Asia/Tokyo").get(message.url).content.decode()
+    assert "March 5, 2026, 2:30 p.m. JST" in in_tokyo
+    assert "By the sender’s clock" not in in_tokyo
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus_Mons", "../etc/passwd"])

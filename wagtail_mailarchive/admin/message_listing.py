@@ -14,6 +14,8 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -46,6 +48,11 @@ def when(message: EmailMessagePage) -> str:
     return _("%(date)s (archived)") % {"date": moment}
 
 
+def isolated(text: str) -> SafeString:
+    """Return words of a mail so that they keep their order on a page that runs the other way."""
+    return format_html("<bdi>{}</bdi>", text)
+
+
 class SubjectColumn(TitleColumn):
     def get_link_url(self, instance: EmailMessagePage, parent_context: Any) -> str | None:
         if not may_inspect(parent_context["request"].user, instance):
@@ -69,11 +76,16 @@ class MessageIndexView(ExplorableIndexView):
     default_ordering = "-sorted_at"
     sort_order_field = None
     base_columns = [
-        Column("sender", label=gettext_lazy("Sender"), accessor="display_sender", width="22%"),
+        Column(
+            "sender",
+            label=gettext_lazy("Sender"),
+            accessor=lambda message: isolated(message.display_sender),
+            width="22%",
+        ),
         SubjectColumn(
             "title",
             label=gettext_lazy("Subject"),
-            accessor=lambda message: message.get_admin_display_title(),
+            accessor=lambda message: isolated(message.get_admin_display_title()),
             classname="title",
         ),
         Column("sent", label=gettext_lazy("Sent"), accessor=when, sort_key="sorted_at"),

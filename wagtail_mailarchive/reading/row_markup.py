@@ -64,9 +64,12 @@ def message_time_markup(message: ShownMessage) -> SafeString:
 
 
 def sent_there(message: ShownMessage) -> str:
-    """Return the Date by the sender's own clock, with its offset; "" if it gave no zone."""
+    """Return the Date by the sender's own clock, with its offset; "" if it gave no zone, or if it
+    is the reader's, whose time is shown already."""
     moment, offset = message.sent_locally, message.sent_offset
     if moment is None or offset is None:
+        return ""
+    if moment.utcoffset() == timezone.localtime(message.sent_at).utcoffset():
         return ""
     hours, minutes = divmod(abs(offset), 60)
     sign = "-" if offset < 0 else "+"

@@ -7,6 +7,8 @@ from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -69,7 +71,16 @@ def search(request: HttpRequest) -> HttpResponse:
     address = reverse("wagtail_mailarchive:search")
     feed = reverse("wagtail_mailarchive:search_feed")
     context = {"address": address, "folder": None, "feed": feed}
+    if not request.user.is_authenticated:
+        # Nothing found without saying why would look as if the mail were gone.
+        context["sign_in_address"] = _sign_in_address(request)
     return _show(request, query, zone, folders, addresses, address, context)
+
+
+def _sign_in_address(request: HttpRequest) -> str:
+    """Return where the site signs people in, which leads back to this search."""
+    page = getattr(settings, "WAGTAIL_FRONTEND_LOGIN_URL", reverse("wagtailcore_login"))
+    return redirect_to_login(request.get_full_path(), page).url
 
 
 def _show(

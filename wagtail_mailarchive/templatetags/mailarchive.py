@@ -31,7 +31,7 @@ def about(notices: Iterable[Message] | None, part: str) -> list[Message]:
 
 @register.filter
 def sent_there(message: ShownMessage) -> str:
-    """Return the Date by the sender's own clock, with its offset; "" if it gave no zone."""
+    """Return the Date by the sender's own clock; "" if it gave no zone, or the reader's."""
     return row_markup.sent_there(message)
 
 
