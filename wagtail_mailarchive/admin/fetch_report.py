@@ -100,6 +100,7 @@ class FetchReportView(ReportView):
             "queued",
             label=gettext_lazy("Requested"),
             accessor=_queued,
+            classname="mailarchive-when",
             get_url=lambda run: reverse("mailarchive_fetch_run", args=[run.pk]),
         ),
         Column("account", label=gettext_lazy("Mail account"), accessor="account_name"),

@@ -12,6 +12,7 @@ from ..models import EmailFolderPage, EmailMessagePage, FormerThread, Thread
 from ..models.privacy import readable, refused_pages
 
 _LONG = 200  # messages
+_SAMPLES = (20, 200)  # messages
 
 
 def find_thread(folder: EmailFolderPage, thread_id: int) -> Thread:
@@ -95,10 +96,13 @@ def _without_hidden(thread: Thread, request: HttpRequest) -> Summary | None:
         return None
     summary.message_count -= len(hidden)
     # Among the latest there will be others like that, if there are any.
-    latest = readable(messages, request).order_by("-sorted_at", "-pk").values_list(*columns)[:_LONG]
-    others = {folded(name, address) for _, name, address, _ in latest} - {""}
-    if summary.has_more_participants and not others - summary.people.keys():
-        return None
-    if summary.has_attachments and not any(attached for *_, attached in latest):
-        return None
-    return summary
+    others_wanted, attached_wanted = summary.has_more_participants, summary.has_attachments
+    latest = readable(messages, request).order_by("-sorted_at", "-pk").values_list(*columns)
+    for size in _SAMPLES:
+        rows = latest[:size]
+        names = {folded(name, address) for _, name, address, _ in rows} - {""}
+        has_others = bool(names - summary.people.keys())
+        has_attached = any(attached for *_, attached in rows)
+        if has_others >= others_wanted and has_attached >= attached_wanted:
+            return summary
+    return None
