@@ -15,11 +15,11 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from wagtail.models import PageViewRestriction
+from wagtail.models import Page, PageViewRestriction
 
 from tests import factories
 from tests.reading import mail
-from wagtail_mailarchive.archive import thread_decisions, thread_moves
+from wagtail_mailarchive.archive import thread_decisions, thread_moves, trash
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, ReadMark, Thread
 from wagtail_mailarchive.reading import read_marks, thread_page
 
@@ -259,7 +259,12 @@ def test_marks_are_of_each_reader_and_number_what_is_unread(folder: EmailFolderP
     hide(secret)
     request = signed_in(user).get(address).wsgi_request
     # That was a visit, too, but it has not noted yet what follows.
-    factories.archive(folder, answer(3))
+    _shown, restricted, unpublished, trashed = factories.archive(
+        folder, *(answer(number) for number in (3, 4, 5, 6))
+    )
+    hide(restricted)
+    Page.objects.filter(pk=unpublished.pk).update(live=False)
+    trash.put(folder.pk, [trashed.pk], user_id=None, reason="")
     threads = [new.thread_id, Thread.objects.get(messages=other).pk]
     assert read_marks.unread(threads, request) == {new.thread_id: 1}
     request.user = factories.user()

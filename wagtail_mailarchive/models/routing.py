@@ -50,11 +50,10 @@ class RoutedPage(RoutablePageMixin):
         Raises:
             Http404: there is none, or this page or one above it is not published.
         """
-        known: Any = request
-        if not self.is_reachable(known.__dict__.get(_REACHABLE, "")):
+        if not self.is_reachable(getattr(request, _REACHABLE, "")):
             raise Http404
         page: Any = self
-        setattr(known, _REACHABLE, page.path)
+        setattr(request, _REACHABLE, page.path)
         return super().route(request, path_components)
 
     @classmethod
