@@ -22,12 +22,14 @@ class MailArchiveConfig(AppConfig):
         from .admin.account_panel import MailAccountsPanel
         from .archive import descendants, folder_trash, partial_indexes, thread_summaries, tree
         from .collaboration import following
+        from .fetching import moving
         from .models import EmailFolderPage, Relation, keeping
 
         keeping.connect()
         page_actions.connect()
         tree.connect()
         descendants.connect()
+        moving.connect()
         folder_trash.connect()
         thread_summaries.connect()
         partial_indexes.connect(self)

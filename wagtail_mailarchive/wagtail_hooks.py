@@ -20,6 +20,7 @@ from wagtail.permissions import register_permission_policy
 from .admin import (
     integrity_urls,
     ledger_urls,
+    moving,
     oauth,
     page_actions,
     page_hooks,
@@ -153,6 +154,7 @@ def register_admin_urls() -> list[URLPattern]:
         path("mailarchive/oauth/callback/", for_managers(oauth.callback), name=oauth.CALLBACK),
         *integrity_urls.urls(),
         *ledger_urls.urls(),
+        *moving.urls(),
         *trash_urls.urls(),
     ]
 
@@ -235,6 +237,8 @@ def register_log_actions(actions: LogActionRegistry) -> None:
 
 hooks.register("before_delete_page", page_hooks.before_delete_page)
 hooks.register("before_copy_page", page_hooks.before_copy_page)
+# Last, so that others may still refuse.
+hooks.register("before_move_page", page_hooks.before_move_page, order=100)
 hooks.register("before_unpublish_page", page_hooks.before_unpublish_page)
 hooks.register("before_bulk_action", page_hooks.before_bulk_action)
 hooks.register("after_create_page", page_hooks.after_create_page)

@@ -175,10 +175,15 @@ def stop_upkeep(request: HttpRequest, run_id: int) -> HttpResponseBase:
     run = get_object_or_404(UpkeepRun.objects.select_related("folder"), pk=run_id)
     folder = run.folder
     is_mover = run.kind in trash.MOVING and folder and trash.may_open(request.user, folder)
-    if not (is_mover or may_keep_up(request.user, folder)):
+    is_own_move = run.kind == UpkeepKind.MOVE and run.requested_by_id == request.user.pk
+    if not (is_mover or is_own_move or may_keep_up(request.user, folder)):
         return refused(request)
+    if run.kind == UpkeepKind.READDRESS:
+        raise Http404
     upkeep_requests.stop(run)
     messages.success(request, _("%(name)s stops in a moment.") % {"name": name_of(run)})
+    if run.kind == UpkeepKind.MOVE:
+        return redirect("mailarchive_move", run.pk)
     if run.kind in trash.KINDS and folder:
         # It tells how to go on.
         return redirect(trash.address_of(folder))

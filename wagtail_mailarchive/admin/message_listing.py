@@ -31,6 +31,7 @@ from ..fetching.condition import condition_of_folder
 from ..models import EmailMessagePage
 from .fetch_now import fetch_button_attrs, may_fetch
 from .fetch_progress import beside, region_of_folder
+from .moving import region_of_folder as moving_region
 from .refusals import may_explore
 
 SEARCH_LIMIT = 500
@@ -156,4 +157,8 @@ class MessageIndexView(ExplorableIndexView):
             context["media"] += region.media
             condition = beside(region, condition)
         context["condition"] = condition
+        moving = moving_region(self.parent_page)
+        if moving is not None and may_explore(user, self.parent_page):
+            context["moving_region"] = moving
+            context["media"] += moving.media
         return context

@@ -1,4 +1,4 @@
-"""What Wagtail's page views ask before they delete or copy, and where saving a folder leads."""
+"""What Wagtail's page views ask before they act, and where saving a folder leads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from wagtail.models import Page
 from ..archive.descendants import pass_mail_by
 from ..models import EmailFolderPage
 from ..models.keeping import refusal_to_delete
+from .moving import leave_to_the_worker
 from .refusals import refusal_to_copy
 
 
@@ -29,6 +30,13 @@ def before_copy_page(request: HttpRequest, page: Page) -> HttpResponse | None:
     return _refused(request, page, refusal_to_copy(page, recursive=recursive))
 
 
+def before_move_page(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
+    # Wagtail asks before it shows the question, too.
+    if request.method != "POST":
+        return None
+    return leave_to_the_worker(request, [page], destination)
+
+
 def before_unpublish_page(request: HttpRequest, page: Page) -> None:
     # With all below it, if the form says so: mail is hidden with its folder.
     pass_mail_by(page)
@@ -42,6 +50,8 @@ def before_bulk_action(
             if isinstance(page, Page):
                 pass_mail_by(page)
         return None
+    if action_type == "move":
+        return leave_to_the_worker(request, objects, action.cleaned_form.cleaned_data["chooser"])
     if action_type != "delete":
         return None
     for page in objects:

@@ -5,19 +5,24 @@ statement waits for a writer who holds the folder's row, and goes on with the sn
 with: it gives the folder its new place and does not see the messages that the writer has just
 committed. They are sent after it here. SQLite lets one transaction write at a time, so there is
 nothing to find.
+
+The URLs of much mail are brought after their folder by a worker, see `fetching.moving`. Until then
+a message's address is asked of its folder, see `EmailMessagePage.get_url_parts`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat
 from wagtail.models import Page
 from wagtail.signals import page_slug_changed, post_page_move
 
-from ..models import EmailFolderPage, EmailMessagePage
+from ..models import EmailFolderPage, EmailMessagePage, UpkeepKind, UpkeepRun
+from ..models.upkeep import UNDER_WAY
 from . import pages
 
 
@@ -62,7 +67,37 @@ def rejoin(folder_id: int) -> None:
         each.depth = folder.depth + 1
         last = each
     Page.objects.bulk_update(behind, ["path", "depth"], batch_size=200)
-    elsewhere = messages.exclude(url_path__startswith=folder.url_path).values("pk")
-    Page.objects.filter(pk__in=elsewhere).update(
-        url_path=Concat(Value(folder.url_path), F("slug"), Value("/"))
-    )
+    if not _is_readdressed_by_a_worker(folder_id):
+        readdress(folder)
+
+
+def readdress(folder: Page, messages: Collection[int] | None = None) -> None:
+    """Let the URLs of `messages`, or of all, say where their folder is.
+
+    Args:
+        folder: as `pages.lock_folder` gave it.
+        messages: keys.
+    """
+    behind = _behind(folder)
+    if messages is not None:
+        behind = behind.filter(pk__in=messages)
+    Page.objects.filter(pk__in=behind.values("pk")).update(url_path=_url_path_below(folder))
+
+
+def is_behind(folder: Page) -> bool:
+    """Whether the URL of a message says that `folder` is elsewhere."""
+    return bool(_behind(folder).exists())
+
+
+def _behind(folder: Page) -> QuerySet[EmailMessagePage]:
+    messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(folder_id=folder.pk)
+    return messages.exclude(url_path=_url_path_below(folder)).order_by()
+
+
+def _url_path_below(folder: Page) -> Concat:
+    return Concat(Value(folder.url_path), F("slug"), Value("/"))
+
+
+def _is_readdressed_by_a_worker(folder_id: int) -> bool:
+    runs = UpkeepRun.objects.filter(kind=UpkeepKind.READDRESS, folder=folder_id)
+    return runs.filter(status__in=UNDER_WAY).exists()

@@ -88,6 +88,7 @@ from .messages import (
     ParserUnavailable,
     UnsentDraft,
 )
+from .moving import MoveForbidden, MoveUnderWay, PageToMoveGone, SlugTakenThere
 from .sources import (
     CertificateExpired,
     CertificateNameMismatch,
@@ -164,7 +165,9 @@ __all__ = [
     "MessageNotGiven",
     "MessageWithoutOriginal",
     "MessagesLeft",
+    "MoveForbidden",
     "MoveTargetArchived",
+    "MoveUnderWay",
     "NoMoreCopies",
     "NoMove",
     "NoUidPlus",
@@ -177,6 +180,7 @@ __all__ = [
     "OriginalDamaged",
     "OriginalMissing",
     "OriginalUnreadable",
+    "PageToMoveGone",
     "ParserCrashed",
     "ParserFailed",
     "ParserTimedOut",
@@ -199,6 +203,7 @@ __all__ = [
     "ServerNotOfProvider",
     "SignInNeeded",
     "SignInNotLasting",
+    "SlugTakenThere",
     "SourceError",
     "StartTLSUnavailable",
     "StaysForItsSize",

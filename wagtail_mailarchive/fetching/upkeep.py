@@ -40,7 +40,7 @@ from ..models import (
     UpkeepRun,
     UpkeepStatus,
 )
-from . import trash_work
+from . import move_work, trash_work
 
 logger = logging.getLogger("wagtail_mailarchive.fetching")
 
@@ -142,6 +142,14 @@ class Held:
         if self.run.stop_requested:
             raise _Stopped
 
+    def finish(self) -> None:
+        """End the run as done in the present transaction, which has found nothing left to do.
+
+        Raises:
+            _TakenOver.
+        """
+        self._change(status=UpkeepStatus.DONE, finished_at=timezone.now())
+
     def _change(self, **values: Any) -> None:
         mine = UpkeepRun.objects.filter(
             pk=self.run.pk, status=UpkeepStatus.RUNNING, position=self.run.position
@@ -239,6 +247,8 @@ def _total(run: UpkeepRun) -> int:
         return SearchChange.objects.count()
     if run.kind in trash_work.WORK:
         return trash_work.total(run)
+    if run.kind == UpkeepKind.READDRESS:
+        return move_work.messages_of(run)
     return run.total
 
 
@@ -383,4 +393,5 @@ _WORK: dict[UpkeepKind, Callable[[Held], None]] = {
     UpkeepKind.DKIM: _dkim,
     UpkeepKind.CLUSTER: _cluster,
     **trash_work.WORK,
+    **move_work.WORK,
 }

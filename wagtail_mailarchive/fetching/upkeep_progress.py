@@ -22,6 +22,7 @@ class UpkeepProgress(TypedDict):
     account: str
     is_active: bool
     is_stopping: bool
+    is_stoppable: bool
     done: int
     whole: int
     problems: int
@@ -36,9 +37,12 @@ def progress(runs: Iterable[UpkeepRun]) -> list[UpkeepProgress]:
 def name_of(run: UpkeepRun) -> str:
     """Return what the run does, and where."""
     kind = capfirst(UpkeepKind(run.kind).label)
-    if run.folder is None:
+    if run.folder is not None:
+        title = run.folder.get_admin_display_title()
+    elif run.kind == UpkeepKind.MOVE:
+        title = ", ".join(title for _key, title, *_ in run.plan["pages"])
+    else:
         return str(kind)
-    title = run.folder.get_admin_display_title()
     return gettext("%(kind)s: %(folder)s") % {"kind": kind, "folder": title}
 
 
@@ -49,6 +53,7 @@ def _progress(run: UpkeepRun) -> UpkeepProgress:
         "account": name_of(run),
         "is_active": run.is_active,
         "is_stopping": run.is_active and run.stop_requested,
+        "is_stoppable": run.is_stoppable,
         "done": run.done,
         "whole": whole,
         "problems": run.problems,
@@ -100,6 +105,10 @@ def _done(run: UpkeepRun) -> str:
         return _restored(run.done) % numbers
     if run.kind in (UpkeepKind.ERASE, UpkeepKind.EMPTY):
         return _erased(run.done) % numbers
+    if run.kind == UpkeepKind.MOVE:
+        return _moved(run.done) % numbers
+    if run.kind == UpkeepKind.READDRESS:
+        return _readdressed(run.done) % numbers
     read = ngettext(
         "Done: %(number)s message read again.",
         "Done: %(number)s messages read again.",
@@ -159,6 +168,20 @@ def _put_into_trash(done: int) -> str:
     return ngettext(
         "Done: %(number)s message moved to the trash.",
         "Done: %(number)s messages moved to the trash.",
+        done,
+    )
+
+
+def _moved(done: int) -> str:
+    return ngettext(
+        "Done: moved with %(number)s message.", "Done: moved with %(number)s messages.", done
+    )
+
+
+def _readdressed(done: int) -> str:
+    return ngettext(
+        "Done: %(number)s message is at its new address.",
+        "Done: %(number)s messages are at their new address.",
         done,
     )
 

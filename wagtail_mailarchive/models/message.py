@@ -213,6 +213,13 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
 
     # -- how Wagtail sees it ------------------------------------------------------------------
 
+    def get_url_parts(self, request: Any = None) -> Any:
+        # Much mail is brought after a folder that moves by a worker; where the folder is at hand,
+        # it says where its mail is, however far that is.
+        if type(self).folder.is_cached(self):
+            self.url_path = f"{self.folder.url_path}{self.slug}/"
+        return super().get_url_parts(request)
+
     @classmethod
     def get_indexed_objects(cls) -> Any:
         # Wagtail's database search rescans its whole index on each write; ours is apart.

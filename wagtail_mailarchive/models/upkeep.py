@@ -25,6 +25,8 @@ class UpkeepKind(models.TextChoices):
     RESTORE = "restore", _("restoring all mail from the trash")
     ERASE = "erase", _("erasing mail")
     EMPTY = "empty", _("emptying the trash by time")
+    MOVE = "move", _("moving pages with their mail")
+    READDRESS = "readdress", _("bringing mail to its new address")
 
 
 class UpkeepStatus(models.TextChoices):
@@ -55,6 +57,9 @@ class UpkeepRun(models.Model):
         worked_at: when a worker last committed; the run of one that died goes on elsewhere.
         reason: why mail is trashed or erased.
         until: the highest key of what it is about; what comes later is not. Null for no bound.
+        plan: of moving, {"pages": [[key, title, path, number of messages]...], "destination": key,
+            "into": its title}; keys and no relations, because a deleted page must take no run
+            along, nor deleting one ask for runs.
         error_code, error_params: why it failed; an error of `exceptions`.
     """
 
@@ -81,6 +86,7 @@ class UpkeepRun(models.Model):
     bytes_read = models.PositiveBigIntegerField(default=0)
     reason = models.CharField(max_length=500, blank=True, db_default="")
     until = models.BigIntegerField(null=True)
+    plan = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_params = models.JSONField(default=dict, blank=True)
 
@@ -109,6 +115,11 @@ class UpkeepRun(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in UNDER_WAY
+
+    @property
+    def is_stoppable(self) -> bool:
+        """Whether asking for its end would change anything; addresses are brought to their end."""
+        return self.is_active and not self.stop_requested and self.kind != UpkeepKind.READDRESS
 
     @property
     def error(self) -> str:

@@ -95,7 +95,7 @@
         } else if (typeof value === "string") {
           part.textContent = value;
         } else {
-          part.hidden = !run.is_active || run.is_stopping;
+          part.hidden = !run.is_active || run.is_stopping || run.is_stoppable === false;
         }
       });
       const bar = element.querySelector("progress");
