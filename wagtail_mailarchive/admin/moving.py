@@ -96,20 +96,26 @@ class MovingView(WagtailAdminTemplateMixin, TemplateView):
         active = [run for run in runs if run.is_active]
         region = _region(active)
         [told] = progress([self.run])
-        keys = [self.run.plan["destination"], *_keys(self.run)]
-        pages = [page for page in _pages(keys) if may_explore(self.request.user, page)]
         context.update(
             run=self.run,
             sentence=told["sentence"],
             name=told["account"],
             region=region if active else None,
-            pages=[
-                (page.get_admin_display_title(), reverse("wagtailadmin_explore", args=[page.pk]))
-                for page in pages
+            facts=[
+                (_("Pages"), self._links(_keys(self.run))),
+                (_("Destination"), self._links([self.run.plan["destination"]])),
             ],
             media=region.media,
         )
         return context
+
+    def _links(self, keys: Sequence[int]) -> list[tuple[str, str]]:
+        """Return title and address of those pages that are there, and that the user may see."""
+        return [
+            (page.get_admin_display_title(), reverse("wagtailadmin_explore", args=[page.pk]))
+            for page in _pages(keys)
+            if may_explore(self.request.user, page)
+        ]
 
     def _addresses_that_follow(self) -> list[UpkeepRun]:
         below = Q(pk__in=[])
