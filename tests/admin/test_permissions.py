@@ -172,6 +172,7 @@ class Scene:
         return found or factories.archive(self.folder, factories.raw())[0]
 
     def _run(self, name: str) -> int:
+        values: dict[str, Any]
         if name == "mailarchive_upkeep_stop":
             kind, values = UpkeepKind.VERIFY, {"folder": self.folder}
         elif name == "mailarchive_move":
