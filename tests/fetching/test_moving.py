@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client, TestCase
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from wagtail.models import Page
 from wagtail.signals import post_page_move
 
 from tests import factories
 from tests.site.models import WorkspacePage
 from wagtail_mailarchive.archive import tree
-from wagtail_mailarchive.fetching import move_work, moving
+from wagtail_mailarchive.fetching import move_work, moving, upkeep_requests
 from wagtail_mailarchive.fetching.moving import request_move
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.models import (
@@ -139,6 +141,23 @@ def test_a_run_that_has_ended_is_no_reason_to_leave_the_next_one_out(
     latest = UpkeepRun.objects.latest("pk")
     assert latest.is_active
     work_on(latest.pk)
+    assert behind(folder) == 0
+
+
+def test_what_failed_is_asked_for_again_an_hour_later(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename(folder, "renamed")
+    with monkeypatch.context() as broken:
+        broken.setattr(tree, "readdress", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            work_on(the_run().pk)
+    upkeep_requests.dispatch()
+    assert the_run().status == UpkeepStatus.FAILED
+    UpkeepRun.objects.update(finished_at=timezone.now() - timedelta(hours=2))
+    upkeep_requests.dispatch()
+    assert the_run().status == UpkeepStatus.QUEUED
+    work_on(the_run().pk)
     assert behind(folder) == 0
 
 

@@ -44,8 +44,6 @@ def move(held: Held) -> None:
 
 
 def _move(held: Held, number: int) -> None:
-    # Where the database had this tried again, the last attempt has moved the number on.
-    held.run.position = number
     held.renew()
     plan = held.run.plan
     key, title, _path, messages = plan["pages"][number]
@@ -86,6 +84,7 @@ def readdress(held: Held) -> None:
             left = messages.filter(original__gt=held.run.position)
         with transaction.atomic():
             held.advance(0, done=0, problems=0)
+        held.committed()
 
 
 def _is_done(held: Held, folder_id: int) -> bool:

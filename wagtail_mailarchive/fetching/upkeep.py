@@ -89,6 +89,7 @@ class Held:
         self.run = run
         self._end = time.monotonic() + seconds
         self._after_batch = after_batch
+        self._position = run.position
 
     def renew(self) -> None:
         """Say that this worker is alive; as a transaction's first statement, fence it.
@@ -99,7 +100,7 @@ class Held:
         self._change(worked_at=Now())
 
     def advance(self, position: int, *, done: int, problems: int, size: int = 0) -> None:
-        """Move the run on, in the present transaction.
+        """Move the run on, in the present transaction; once it has, call `committed`.
 
         Args:
             size: bytes read.
@@ -114,7 +115,7 @@ class Held:
             problems=F("problems") + problems,
             bytes_read=F("bytes_read") + size,
         )
-        self.run.position = position
+        self._position = position
 
     def committed(self) -> None:
         """Tell of a batch, and go on if there is time and it is still wanted.
@@ -122,6 +123,8 @@ class Held:
         Raises:
             _Stopped, _TimeIsUp.
         """
+        # Not before: a transaction that was rolled back has moved nothing on.
+        self.run.position = self._position
         # All but the position, which is another worker's where it is not ours.
         self.run.refresh_from_db(fields=["stop_requested", "done", "problems", "bytes_read"])
         self._after_batch(self.run)

@@ -124,6 +124,7 @@ def stop(run: UpkeepRun) -> None:
 def dispatch() -> None:
     """Queue again what was lost with its worker, begin what is due, forget old runs."""
     _requeue_stale()
+    _readdress_again()
     _request_sample()
     request_contents()
     request_dkim()
@@ -182,6 +183,15 @@ def _requeue_stale() -> None:
         again = UpkeepRun.objects.filter(lost, pk=run.pk)
         if again.update(status=UpkeepStatus.QUEUED, queued_at=timezone.now()):
             enqueue(run)
+
+
+def _readdress_again() -> None:
+    """Request what failed to bring mail to its new address, which nobody would ask for again."""
+    before = timezone.now() - _NOT_AGAIN_FOR
+    failed = UpkeepRun.objects.filter(kind=UpkeepKind.READDRESS, status=UpkeepStatus.FAILED)
+    for run in failed.filter(finished_at__lt=before).select_related("folder"):
+        run.delete()
+        request(UpkeepKind.READDRESS, run.folder)
 
 
 def _request_sample() -> None:
