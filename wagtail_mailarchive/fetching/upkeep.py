@@ -87,6 +87,7 @@ class Held:
         self, run: UpkeepRun, seconds: float, after_batch: Callable[[UpkeepRun], None]
     ) -> None:
         self.run = run
+        self._position = run.position
         self._end = time.monotonic() + seconds
         self._after_batch = after_batch
 
@@ -99,7 +100,7 @@ class Held:
         self._change(worked_at=Now())
 
     def advance(self, position: int, *, done: int, problems: int, size: int = 0) -> None:
-        """Move the run on, in the present transaction.
+        """Move the run on, in the present transaction; `committed` has to be called after it.
 
         Args:
             size: bytes read.
@@ -114,7 +115,8 @@ class Held:
             problems=F("problems") + problems,
             bytes_read=F("bytes_read") + size,
         )
-        self.run.position = position
+        # Until that is committed the run stands where it stood, for another try or an end.
+        self._position = position
 
     def committed(self) -> None:
         """Tell of a batch, and go on if there is time and it is still wanted.
@@ -122,6 +124,7 @@ class Held:
         Raises:
             _Stopped, _TimeIsUp.
         """
+        self.run.position = self._position
         # All but the position, which is another worker's where it is not ours.
         self.run.refresh_from_db(fields=["stop_requested", "done", "problems", "bytes_read"])
         self._after_batch(self.run)
