@@ -174,8 +174,7 @@ def stop_upkeep(request: HttpRequest, run_id: int) -> HttpResponseBase:
     """Have a run end after the batch under way; 403 for who may not."""
     run = get_object_or_404(UpkeepRun.objects.select_related("folder"), pk=run_id)
     folder = run.folder
-    is_mover = run.kind in trash.MOVING and folder and trash.may_open(request.user, folder)
-    if not (is_mover or may_keep_up(request.user, folder)):
+    if not trash.may_stop(request.user, run):
         return refused(request)
     upkeep_requests.stop(run)
     messages.success(request, _("%(name)s stops in a moment.") % {"name": name_of(run)})
