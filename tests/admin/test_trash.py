@@ -153,7 +153,12 @@ def test_who_had_mail_moved_can_stop_that_and_is_led_back(folder: EmailFolderPag
     assert "Stopped after 0." in browser.get(at("trash", folder.pk)).content.decode()
     # Erasing is for others, and so is stopping it.
     erasing_run = UpkeepRun.objects.create(kind=UpkeepKind.ERASE, folder=folder)
-    assert browser.post(at("upkeep_stop", erasing_run.pk)).status_code == 403
+    address = at("upkeep_stop", erasing_run.pk)
+    assert browser.post(address).status_code == 403
+    shown = browser.get(at("trash", folder.pk)).content.decode()
+    assert "Erasing mail: Offers" in shown
+    assert address not in shown
+    assert address in browser_of(manager_of(folder)).get(at("trash", folder.pk)).content.decode()
 
 
 def killed(run: UpkeepRun) -> None:
@@ -293,6 +298,36 @@ def test_work_dying_at_any_batch_is_taken_up_by_the_next_worker(
         assert (deaths, run.status, run.done) == (3, "done", 5)
     assert not EmailMessagePage.objects.exists()
     assert Tombstone.objects.count() == 5
+
+
+def test_what_a_worker_did_before_it_died_is_counted(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash, "TOGETHER", 2)
+    monkeypatch.setattr(erasing, "TOGETHER", 2)
+    factories.archive(folder, *(factories.raw() for _ in range(5)))
+    works: list[tuple[Any, str, Callable[[], UpkeepRun]]] = [
+        (trash, "put", lambda: trash_requests.trash_all(folder, user=None, reason="Tidying")),
+        (trash, "restore", lambda: trash_requests.restore_all(folder, user=None)),
+        (trash, "put", lambda: trash_requests.trash_all(folder, user=None, reason="Tidying")),
+        (erasing, "erase", lambda: trash_requests.erase(folder, user=None, reason="Asked for")),
+    ]
+    for room, name, request in works:
+        run, real = request(), getattr(room, name)
+
+        def then_die(*args: Any, real: Any = real, **kwargs: Any) -> None:
+            real(*args, **kwargs)
+            raise SystemExit
+
+        with monkeypatch.context() as patched:
+            patched.setattr(room, name, then_die)
+            with pytest.raises(SystemExit):
+                work_on(run.pk)
+        UpkeepRun.objects.update(status="queued")
+        assert work_on(run.pk) is Verdict.FINISHED
+        run.refresh_from_db()
+        assert (run.status, run.done) == ("done", 5), name
+        run.delete()
 
 
 def test_a_folder_in_the_trash_is_erased_whole_and_can_then_be_deleted(

@@ -253,11 +253,12 @@ def test_a_check_begins_anew_where_going_on_would_prove_little(
     assert open_run(UpkeepKind.VERIFY, folder)[0].position == 0
 
 
-def test_what_nobody_foresaw_is_noted_and_raised(
-    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("room", "name"), [(verify, "next_batch"), (problems, "settle")])
+def test_what_nobody_foresaw_is_noted_and_raised_within_a_batch_as_well(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch, room: Any, name: str
 ) -> None:
     factories.archive(folder, factories.raw())
-    monkeypatch.setattr(verify, "next_batch", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(room, name, lambda *arguments: 1 / 0)
     run = verifying()
     with pytest.raises(ZeroDivisionError):
         work_on(run.pk)

@@ -37,7 +37,7 @@ from ..models import (
 )
 from ..models.permissions import folders_managed_by, may_manage_any
 from ..models.upkeep import UNDER_WAY
-from . import trash
+from . import moving, trash
 from .policies import asked_number, may_keep_up, refused
 from .upkeep_numbers import contents_read, signatures_checked, to_read_again
 from .upkeep_region import UpkeepRegion, told_of
@@ -174,9 +174,7 @@ def stop_upkeep(request: HttpRequest, run_id: int) -> HttpResponseBase:
     """Have a run end after the batch under way; 403 for who may not."""
     run = get_object_or_404(UpkeepRun.objects.select_related("folder"), pk=run_id)
     folder = run.folder
-    is_mover = run.kind in trash.MOVING and folder and trash.may_open(request.user, folder)
-    is_own_move = run.kind == UpkeepKind.MOVE and run.requested_by_id == request.user.pk
-    if not (is_mover or is_own_move or may_keep_up(request.user, folder)):
+    if not (trash.may_stop(request.user, run) or moving.may_stop(request.user, run)):
         return refused(request)
     if run.kind == UpkeepKind.READDRESS:
         raise Http404

@@ -157,7 +157,7 @@ class MessageIndexView(ExplorableIndexView):
             context["media"] += region.media
             condition = beside(region, condition)
         context["condition"] = condition
-        moving = moving_region(self.parent_page)
+        moving = moving_region(self.parent_page, user)
         if moving is not None and may_explore(user, self.parent_page):
             context["moving_region"] = moving
             context["media"] += moving.media

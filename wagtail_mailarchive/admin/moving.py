@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +29,7 @@ from ..fetching.upkeep_progress import progress
 from ..kept_out import kept_out
 from ..models import EmailFolderPage, UpkeepKind, UpkeepRun
 from ..models.upkeep import UNDER_WAY
-from .policies import asked_number
+from .policies import asked_number, may_keep_up
 from .refusals import may_explore
 from .upkeep_region import UpkeepRegion, told_of
 
@@ -63,12 +64,18 @@ def leave_to_the_worker(
     return redirect("mailarchive_move", run.pk)
 
 
-def region_of_folder(folder: EmailFolderPage) -> UpkeepRegion | None:
+def may_stop(user: Any, run: UpkeepRun) -> bool:
+    """Whether `user` may end a move, which those may who asked for it, and superusers."""
+    is_own = run.kind == UpkeepKind.MOVE and run.requested_by_id == user.pk
+    return is_own or may_keep_up(user, run.folder)
+
+
+def region_of_folder(folder: EmailFolderPage, user: Any) -> UpkeepRegion | None:
     """Return what the worker is at that changes where `folder` or its mail is, if anything."""
     under_way = UpkeepRun.objects.filter(status__in=UNDER_WAY).select_related("folder")
     runs = under_way.filter(Q(kind=UpkeepKind.MOVE) | Q(kind=UpkeepKind.READDRESS, folder=folder))
     about = [run for run in runs.order_by("pk") if run.folder_id or _moves(run, folder)]
-    return _region(about) if about else None
+    return _region(about, user) if about else None
 
 
 class MovingView(WagtailAdminTemplateMixin, TemplateView):
@@ -94,7 +101,7 @@ class MovingView(WagtailAdminTemplateMixin, TemplateView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         runs = [self.run, *self._addresses_that_follow()]
         active = [run for run in runs if run.is_active]
-        region = _region(active)
+        region = _region(active, self.request.user)
         [told] = progress([self.run])
         context.update(
             run=self.run,
@@ -137,9 +144,10 @@ def move_progress(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(told_of(found))
 
 
-def _region(runs: Sequence[UpkeepRun]) -> UpkeepRegion:
+def _region(runs: Sequence[UpkeepRun], user: Any) -> UpkeepRegion:
     asked = urlencode({"run": [run.pk for run in runs]}, doseq=True)
-    return UpkeepRegion(runs, f"{reverse('mailarchive_move_progress')}?{asked}")
+    address = f"{reverse('mailarchive_move_progress')}?{asked}"
+    return UpkeepRegion(runs, address, partial(may_stop, user))
 
 
 def _may_see(user: Any, run: UpkeepRun) -> bool:

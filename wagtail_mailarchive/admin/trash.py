@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypedDict
 
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, QuerySet
@@ -39,12 +40,12 @@ from ..models import (
 )
 from ..models.trash import LONGEST_REASON
 from ..models.upkeep import UNDER_WAY
-from .policies import asked_number, refused
+from .policies import asked_number, may_keep_up, refused
 from .upkeep_region import UpkeepRegion, told_of
 
 PER_PAGE = 50
 _TOLD_FOR = timedelta(days=1)
-# Into the trash and back; whoever may open it may ask for that, and stop it.
+# Into the trash and back.
 MOVING = (UpkeepKind.TRASH, UpkeepKind.RESTORE)
 KINDS = (*MOVING, UpkeepKind.ERASE, UpkeepKind.EMPTY)
 
@@ -53,6 +54,13 @@ def may_open(user: Any, folder: EmailFolderPage) -> bool:
     """Whether `user` may see the folder's trash, and take things out of it."""
     tester = folder.permissions_for_user(user)
     return tester.can_trash() or tester.can_erase()
+
+
+def may_stop(user: Any, run: UpkeepRun) -> bool:
+    """Whether `user` may end `run`: of moving, whoever may ask for that; of all else, managers."""
+    if run.kind in MOVING and run.folder and may_open(user, run.folder):
+        return True
+    return may_keep_up(user, run.folder)
 
 
 def not_theirs(request: HttpRequest) -> HttpResponseBase:
@@ -117,7 +125,7 @@ class TrashView(FolderView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         folder, user = self.folder, self.request.user
         runs = list(_runs(folder).filter(status__in=UNDER_WAY).order_by("-pk"))
-        region = UpkeepRegion(runs, _progress_address(folder, runs)) if runs else None
+        region = _region(folder, runs, user) if runs else None
         found = _listed(folder, self.before())
         entries = found[:PER_PAGE]
         trashed = TrashedFolder.objects.filter(folder=folder).select_related("user").first()
@@ -263,6 +271,11 @@ def _ended_early(folder: EmailFolderPage) -> UpkeepProgress | None:
 def _progress_address(folder: EmailFolderPage, runs: list[UpkeepRun]) -> str:
     asked = "&".join(f"run={run.pk}" for run in runs)
     return f"{reverse('mailarchive_trash_progress', args=[folder.pk])}?{asked}"
+
+
+def _region(folder: EmailFolderPage, runs: list[UpkeepRun], user: Any) -> UpkeepRegion:
+    # Erasing is seen by all who move mail, and stopped by those who may erase.
+    return UpkeepRegion(runs, _progress_address(folder, runs), partial(may_stop, user))
 
 
 def back_to_folder(folder: EmailFolderPage) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.forms import Media
@@ -20,13 +20,20 @@ class UpkeepRegion(Component):
 
     Args:
         address: what answers with `told_of` these runs.
+        may_stop: whether whoever looks may end a run; the others have no button for it.
     """
 
     template_name = "wagtail_mailarchive/admin/upkeep_region.html"
 
-    def __init__(self, runs: Sequence[UpkeepRun], address: str) -> None:
+    def __init__(
+        self,
+        runs: Sequence[UpkeepRun],
+        address: str,
+        may_stop: Callable[[UpkeepRun], bool] = lambda run: True,
+    ) -> None:
         self.runs = runs
         self.address = address
+        self.may_stop = may_stop
 
     @property
     def media(self) -> Media:
@@ -41,6 +48,7 @@ class UpkeepRegion(Component):
             **told_of(self.runs),
             "csrf_token": (parent_context or {})["csrf_token"],
             "address": self.address,
+            "stoppable": [run.pk for run in self.runs if self.may_stop(run)],
             "here": request.get_full_path(),
             "no_worker": no_worker(waits=True),
         }

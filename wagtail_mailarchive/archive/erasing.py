@@ -63,6 +63,7 @@ def erase(
     reason: str,
     keep_comments: bool = False,
     fence: Callable[[], None] = lambda: None,
+    done: Callable[[int], None] = lambda number: None,
 ) -> int:
     """Erase messages that are in the trash of a folder, in one transaction; return how many.
 
@@ -71,6 +72,7 @@ def erase(
         user_id: null where the trash is emptied by time.
         keep_comments: in the tombstones, what readers' comments said.
         fence: the first statement; may raise to prevent the commit.
+        done: the last one, told how many.
 
     Raises:
         StorageError: originals cannot be deleted where they are kept; nothing was committed.
@@ -78,7 +80,13 @@ def erase(
         DatabaseError: as above.
     """
     grave = _Grave(folder_id, user_id, reason, keep_comments)
-    return commit(lambda: _erase(grave, message_ids, fence))
+
+    def work() -> int:
+        number = _erase(grave, message_ids, fence)
+        done(number)
+        return number
+
+    return commit(work)
 
 
 def erase_records(

@@ -49,6 +49,7 @@ def put(
     user_id: int | None,
     reason: str,
     fence: Callable[[], None] = lambda: None,
+    done: Callable[[int], None] = lambda number: None,
 ) -> int:
     """Move messages of a folder to its trash; return how many, those already there left out.
 
@@ -56,28 +57,43 @@ def put(
 
     Args:
         fence: the first statement of each transaction; may raise to prevent the commit.
+        done: the last one of each, told how many.
 
     Raises:
         DatabaseError: what was committed stays.
     """
-    keys = sorted(message_ids)
-    done = 0
-    for start in range(0, len(keys), TOGETHER):
-        some = keys[start : start + TOGETHER]
-        done += commit(lambda some=some: _put(folder_id, some, user_id, reason, fence))  # type: ignore[misc]
-    return done
+    return _in_portions(
+        message_ids, lambda some: _put(folder_id, some, user_id, reason, fence), done
+    )
 
 
 def restore(
-    folder_id: int, message_ids: Collection[int], *, fence: Callable[[], None] = lambda: None
+    folder_id: int,
+    message_ids: Collection[int],
+    *,
+    fence: Callable[[], None] = lambda: None,
+    done: Callable[[int], None] = lambda number: None,
 ) -> int:
     """Bring messages back out of a folder's trash; return how many. Otherwise as `put`."""
+    return _in_portions(message_ids, lambda some: _restore(folder_id, some, fence), done)
+
+
+def _in_portions(
+    message_ids: Collection[int],
+    move: Callable[[Sequence[int]], int],
+    done: Callable[[int], None],
+) -> int:
     keys = sorted(message_ids)
-    done = 0
+    moved = 0
     for start in range(0, len(keys), TOGETHER):
-        some = keys[start : start + TOGETHER]
-        done += commit(lambda some=some: _restore(folder_id, some, fence))  # type: ignore[misc]
-    return done
+
+        def work(some: Sequence[int] = keys[start : start + TOGETHER]) -> int:
+            number = move(some)
+            done(number)
+            return number
+
+        moved += commit(work)
+    return moved
 
 
 def entries_of(folder_id: int) -> QuerySet[TrashEntry]:

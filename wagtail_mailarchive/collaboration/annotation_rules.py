@@ -39,7 +39,7 @@ def may_reply(annotation: Annotation, folder: EmailFolderPage, user: Any) -> boo
 
 def may_edit(annotation: Annotation, user: Any) -> bool:
     """Whether `user` may change it: an own note at any time, a reply in its first minutes."""
-    if annotation.deleted_at is not None or not _is_own(annotation, user):
+    if annotation.deleted_at is not None or not is_own(annotation, user):
         return False
     is_young = timezone.now() - annotation.created_at < EDITABLE
     return annotation.parent_id is None or is_young
@@ -49,7 +49,7 @@ def may_delete(annotation: Annotation, folder: EmailFolderPage, user: Any) -> bo
     """Whether `user` may delete it: who wrote it, and who moderates comments."""
     if annotation.deleted_at is not None or not user.is_authenticated:
         return False
-    return _is_own(annotation, user) or bool(
+    return is_own(annotation, user) or bool(
         folder.permissions_for_user(user).can_moderate_comments()
     )
 
@@ -78,7 +78,8 @@ def _refusal_of_pace(user: Any) -> str:
     return ""
 
 
-def _is_own(annotation: Annotation, user: Any) -> bool:
+def is_own(annotation: Annotation, user: Any) -> bool:
+    """Whether `user` wrote it."""
     return bool(user.is_authenticated and annotation.author_id == user.pk)
 
 

@@ -8,6 +8,7 @@ does the list of paragraphs, which needs no script.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -28,6 +29,7 @@ from ..models import Annotation, EmailMessagePage, MessageText
 from ..models.annotation import MAX_NOTE
 from . import note_drafts
 from .annotation_rules import (
+    is_own,
     may_delete,
     may_edit,
     may_reply,
@@ -117,24 +119,31 @@ def _show(
     request: HttpRequest,
     annotation: Annotation,
     replies: list[Annotation],
-    problems: list[str] | None = None,
+    problems: Sequence[str] = (),
 ) -> HttpResponse:
     user = request.user
-    can_reply = may_reply(annotation, page.folder, user)
-    draft = note_drafts.kept(page, request, annotation.pk)
+    rows = [
+        (each, may_edit(each, user), may_delete(each, page.folder, user))
+        for each in (annotation, *replies)
+    ]
+    # It may be shown again only to those who signed in since.
+    draft = note_drafts.kept(page, request, annotation.pk) if user.is_authenticated else None
+    edited = str(draft.edits or "") if draft else request.POST.get("edit", "")
+    problems = list(problems)
+    if edited and edited not in {str(each.pk) for each, can_edit, _can_delete in rows if can_edit}:
+        # Its time ended while its author signed in, or wrote.
+        edited = ""
+        problems.append(_("That reply cannot be changed any more. What you wrote stands below."))
     context = {
         "heading": _("Note"),
         "annotation": annotation,
         "address": f"{_address(page, request)}annotations/{annotation.pk}/",
         "message_page_address": _beside(page, request, annotation),
-        "rows": [
-            (each, may_edit(each, user), may_delete(each, page.folder, user))
-            for each in (annotation, *replies)
-        ],
-        "can_reply": can_reply,
-        "problems": problems or [],
+        "rows": rows,
+        "can_reply": may_reply(annotation, page.folder, user),
+        "problems": problems,
         "typed": draft.text if draft else request.POST.get("note", ""),
-        "typed_for": str(draft.edits or "") if draft else request.POST.get("edit", ""),
+        "typed_for": edited,
         "max_note": MAX_NOTE,
     }
     return _render(page, request, "wagtail_mailarchive/email_note_page.html", context)
@@ -216,8 +225,10 @@ def _change(
         return _delete(page, request, chosen, has_replies=bool(replies))
     if "edit" in request.POST:
         chosen = by_key.get(request.POST["edit"])
-        if chosen is None or not may_edit(chosen, request.user):
+        if chosen is None or not is_own(chosen, request.user) or chosen.deleted_at is not None:
             raise PermissionDenied
+        if not may_edit(chosen, request.user):
+            return _show(page, request, annotation, replies)
         form = NoteForm(request)
         if not form.is_valid():
             return _show(page, request, annotation, replies, form.problems())

@@ -10,11 +10,12 @@ from wagtail.models import Page
 from ..models import EmailMessagePage
 from . import note_drafts
 from .annotations import annotate, note
-from .comment_views import keep_draft, write
+from .comment_views import change, keep_change, keep_draft, write
 
 # By the view that would have taken it.
 _KEEP: Final[dict[Any, Any]] = {
     write: keep_draft,
+    change: keep_change,
     annotate: note_drafts.keep,
     note: note_drafts.keep,
 }

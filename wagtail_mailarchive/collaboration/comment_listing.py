@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ from ..models import Comment, CommentState, EmailMessagePage
 from ..models.comment import MAX_NAME, MAX_TEXT, comment_counts
 from .comment_form import TRAP, shown_now
 from .comment_places import FORM, SECTION, anchor, asked_key, draft_place, permalink
-from .comment_rules import can_edit, is_closed, is_own, may_comment, own_of_guest
+from .comment_rules import can_edit, is_closed, is_own, may_comment, own_of_guest, too_late
 from .comment_text import comment_as_html
 from .drafts import Draft, kept
 
@@ -304,7 +304,7 @@ def _form(page: EmailMessagePage, reader: _Reader, address: str) -> CommentForm 
         return None
     draft = kept(request, draft_place(page))
     if draft and draft.edits:
-        draft = None
+        draft = _of_change(draft, draft.edits, page, request)
     parent = _parent(page, draft, _number(request, "reply"))
     return CommentForm(
         address=f"{address.rstrip('/')}/comments/",
@@ -317,6 +317,22 @@ def _form(page: EmailMessagePage, reader: _Reader, address: str) -> CommentForm 
         shown=shown_now(page),
         without_parent=f"{address}#{FORM}",
     )
+
+
+def _of_change(
+    draft: Draft, key: int, page: EmailMessagePage, request: HttpRequest
+) -> Draft | None:
+    """Return what was typed to change a comment, for the form, if it cannot be changed any more.
+
+    None where it can, or its author has not signed in again yet.
+    """
+    comment = Comment.objects.filter(pk=key, message=page).first()
+    if comment is None:
+        return replace(draft, edits=None)
+    waits = not (comment.is_guest or request.user.is_authenticated)
+    if waits or can_edit(comment, request):
+        return None
+    return replace(draft, edits=None, parent=comment.parent_id, problems=[too_late()])
 
 
 def _parent(page: EmailMessagePage, draft: Draft | None, asked: int | None) -> Comment | None:

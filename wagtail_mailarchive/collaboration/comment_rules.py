@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from ..models import Comment, CommentState, EmailFolderPage, EmailMessagePage
 from ..models.comment import Commenters, Moderation
@@ -113,6 +114,11 @@ def can_edit(comment: Comment, request: HttpRequest) -> bool:
     is_there = comment.state in (CommentState.SHOWN, CommentState.HELD)
     is_young = timezone.now() - comment.created_at < EDITABLE
     return is_there and is_young and is_own(comment, request)
+
+
+def too_late() -> str:
+    """Return why a comment cannot be changed any more."""
+    return _("A comment can be changed in its first 15 minutes; this one stays as it was.")
 
 
 # -- limits -----------------------------------------------------------------------------------

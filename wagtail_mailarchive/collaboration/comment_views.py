@@ -31,6 +31,7 @@ from .comment_rules import (
     is_too_fast,
     may_comment,
     remember_own,
+    too_late,
 )
 from .drafts import Draft
 
@@ -89,27 +90,28 @@ def show(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> HttpR
 
 
 def change(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> HttpResponse:
-    """Replace the text of one's own comment, within its first minutes.
+    """Replace the text of one's own comment, within its first minutes; as `write` does.
 
     Raises:
         PermissionDenied: it is somebody else's, or the reader may not comment any more.
     """
+    if request.method in ("GET", "HEAD"):
+        # Where signing in leads that was asked for on the way here.
+        return show(page, request, comment_id)
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     comment = _comment(page, comment_id)
     address = _address(page, request)
     place = f"{address}?comments={comment.parent_id or comment.pk}"
+    if not (request.user.is_authenticated or comment.is_guest or is_closed(page.folder)):
+        keep_change(page, request, comment_id)
+        return sign_in(f"{place}#{anchor(comment.pk)}")
     if not is_own(comment, request) or not may_comment(page.folder, request.user):
         raise PermissionDenied
     text = request.POST.get("text", "").replace("\x00", "")
     if not can_edit(comment, request):
-        messages.error(
-            request,
-            _("A comment can be changed in its first 15 minutes; this one stays as it was."),
-            extra_tags="comments",
-            fail_silently=True,
-        )
-        return redirect(f"{place}#{anchor(comment.pk)}")
+        draft = Draft(text=text, parent=comment.parent_id)
+        return _again(request, page, draft, [too_late()], f"{address}#{FORM}")
     # What protects from machines was asked when it was written.
     form = CommentForm(request.POST, message=page, is_guest=False)
     form.full_clean()
@@ -173,6 +175,13 @@ def keep_draft(page: EmailMessagePage, request: HttpRequest) -> None:
     )
     if draft.text:
         drafts.keep(request, draft_place(page), draft)
+
+
+def keep_change(page: EmailMessagePage, request: HttpRequest, comment_id: int) -> None:
+    """Keep what was sent to `change`, likewise."""
+    text = request.POST.get("text", "").replace("\x00", "")
+    if text:
+        drafts.keep(request, draft_place(page), Draft(text=text, edits=comment_id))
 
 
 def sign_in(following: str) -> HttpResponse:

@@ -39,15 +39,16 @@ def put_all(held: Held) -> None:
             user_id=run.requested_by_id,
             reason=run.reason,
             fence=held.renew,
+            done=_step(held, found[-1][0]),
         )
-        _advance(held, found[-1][0], len(found))
+        held.committed()
 
 
 def restore_all(held: Held) -> None:
     """Bring everything back that was in the trash when it was asked for."""
     for position, keys in _portions(held, trash.TOGETHER):
-        trash.restore(_folder(held.run), keys, fence=held.renew)
-        _advance(held, position, len(keys))
+        trash.restore(_folder(held.run), keys, fence=held.renew, done=_step(held, position))
+        held.committed()
 
 
 def erase(held: Held) -> None:
@@ -78,7 +79,9 @@ def erase(held: Held) -> None:
     while _is_whole(run) and erasing.erase_records(
         _folder(run), user_id=run.requested_by_id, reason=run.reason, fence=held.renew
     ):
-        _advance(held, run.position + 1, 0)
+        with transaction.atomic():
+            held.advance(run.position + 1, done=0, problems=0)
+        held.committed()
     TrashedFolder.objects.filter(folder=run.folder_id).update(to_erase=False)
 
 
@@ -91,18 +94,19 @@ def unmark(run: UpkeepRun) -> None:
 def _erase_messages(held: Held, next_keys: Callable[[], list[int]]) -> None:
     run = held.run
     while keys := next_keys():
-        done = erasing.erase(
+        erased = erasing.erase(
             _folder(run),
             keys,
             user_id=run.requested_by_id,
             reason=run.reason,
             keep_comments=run.kind == UpkeepKind.ERASE and not run.is_complete,
             fence=held.renew,
+            # A number of its own for each portion: of two workers one stops.
+            done=_step(held, run.position + 1),
         )
-        if not done:
+        held.committed()
+        if not erased:
             return
-        # A number of its own for each portion: of two workers one stops.
-        _advance(held, run.position + 1, done)
 
 
 WORK: dict[UpkeepKind, Callable[[Held], None]] = {
@@ -156,7 +160,6 @@ def _portions(held: Held, together: int) -> Iterator[tuple[int, list[int]]]:
         yield found[-1][0], [message for _, message in found]
 
 
-def _advance(held: Held, position: int, done: int) -> None:
-    with transaction.atomic():
-        held.advance(position, done=done, problems=0)
-    held.committed()
+def _step(held: Held, position: int) -> Callable[[int], None]:
+    """Return what counts a batch in its own transaction, so that no death leaves one uncounted."""
+    return lambda number: held.advance(position, done=number, problems=0)

@@ -100,7 +100,7 @@ class Held:
         self._change(worked_at=Now())
 
     def advance(self, position: int, *, done: int, problems: int, size: int = 0) -> None:
-        """Move the run on, in the present transaction; once it has, call `committed`.
+        """Move the run on, in the present transaction; `committed` has to be called after it.
 
         Args:
             size: bytes read.
@@ -115,6 +115,7 @@ class Held:
             problems=F("problems") + problems,
             bytes_read=F("bytes_read") + size,
         )
+        # Until that is committed the run stands where it stood, for another try or an end.
         self._position = position
 
     def committed(self) -> None:
@@ -123,7 +124,6 @@ class Held:
         Raises:
             _Stopped, _TimeIsUp.
         """
-        # Not before: a transaction that was rolled back has moved nothing on.
         self.run.position = self._position
         # All but the position, which is another worker's where it is not ours.
         self.run.refresh_from_db(fields=["stop_requested", "done", "problems", "bytes_read"])
