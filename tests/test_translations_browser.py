@@ -21,6 +21,18 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
 
+# Pixels between the box and the name in a row, on whichever side the name is.
+GAP = """top => {
+    const [box, sender] = top.children, range = document.createRange();
+    range.selectNodeContents(sender);
+    const a = box.getBoundingClientRect(), b = range.getBoundingClientRect();
+    return Math.max(b.left - a.right, a.left - b.right);
+}"""
+INSIDE = """all => all.length > 0 && all.every(each => {
+    const box = each.getBoundingClientRect();
+    return box.left >= 0 && box.right <= innerWidth;
+})"""
+
 
 @each_window
 @pytest.mark.parametrize(("language", "access"), [("de", "Zugang"), ("ar", "الوصول")])
@@ -53,7 +65,10 @@ def test_reading_and_editing_in_another_language(
         assert tab.evaluate("getComputedStyle(document.body).direction") == direction
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, address
         assert axe(tab) == []
+    tab.goto(f"{folder.url}?view=date")
+    assert 0 < tab.locator(".mailarchive-row__top").first.evaluate(GAP) <= 16
     tab.goto(reverse("wagtailadmin_pages:edit", args=[folder.pk]))
+    assert tab.locator("select:visible").evaluate_all(INSIDE)
     panel = tab.locator(".mailarchive-access")
     expect(tab.get_by_role("heading", name=access)).to_be_visible()
     panel.scroll_into_view_if_needed()

@@ -72,6 +72,9 @@ def test_mail_is_trashed_restored_and_erased(
     tab.get_by_role("link", name="Trash").click()
     row = tab.get_by_role("row").filter(has_text="Plan")
     expect(row).to_contain_text("Not ours")
+    # Rows are boxes where the window is narrow, and nothing is out of sight.
+    around = tab.get_by_role("region", name="Messages in the trash")
+    assert around.evaluate("around => around.scrollWidth - around.clientWidth") <= 0
     looks_right("main")
     row.get_by_role("checkbox").press("Space")
     tab.get_by_role("button", name="Restore what is chosen").press("Enter")

@@ -391,7 +391,7 @@ def test_replies_are_changed_as_long_as_comments_and_notes_at_any_time(
         assert told in text
         assert "Too late</textarea>" in text.partition('id="mailarchive-reply"')[2]
     EmailFolderPage.objects.update(comment_moderation="closed")
-    assert "Too late</blockquote>" in other.get(address).content.decode()
+    assert "<bdi>Too late</bdi>" in other.get(address).content.decode()
     assert told not in Client().get(address).content.decode()
     assert client.post(address, {"edit": note.pk, "note": "Later"}).status_code == 302
     assert list(Annotation.objects.order_by("pk").values_list("note", flat=True)) == [

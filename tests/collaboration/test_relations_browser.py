@@ -45,7 +45,9 @@ def test_an_editor_relates_a_message_to_a_page_and_to_a_message(
     tab.get_by_role("link", name=about.title).click()
     tab.get_by_label("Note").fill("on the budget")
     tab.get_by_role("button", name="Add relation").click()
-    expect(tab.get_by_role("cell", name=about.title, exact=True)).to_be_visible()
+    expect(
+        tab.get_by_role("cell").get_by_role("link", name=about.title, exact=True)
+    ).to_be_visible()
 
     tab.get_by_role("combobox", name="This message").select_option(label="answers")
     tab.get_by_role("button", name="Choose a message").click()
@@ -56,7 +58,9 @@ def test_an_editor_relates_a_message_to_a_page_and_to_a_message(
     assert axe(tab, within="#search-results") == []
     found.click()
     tab.get_by_role("button", name="Add relation").click()
-    expect(tab.get_by_role("cell", name="Where do we meet?", exact=True)).to_be_visible()
+    expect(
+        tab.get_by_role("cell").get_by_role("link", name="Where do we meet?", exact=True)
+    ).to_be_visible()
     no_barriers()
 
     tab.goto(plan.url)
@@ -73,4 +77,6 @@ def test_an_editor_relates_a_message_to_a_page_and_to_a_message(
     tab.get_by_role("link", name="Relate this message").click()
     tab.get_by_role("button", name="answers Where do we meet?").click()
     expect(tab.get_by_text("The relation is deleted.")).to_be_visible()
-    expect(tab.get_by_role("cell", name="Where do we meet?", exact=True)).to_have_count(0)
+    expect(
+        tab.get_by_role("cell").get_by_role("link", name="Where do we meet?", exact=True)
+    ).to_have_count(0)

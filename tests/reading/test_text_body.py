@@ -56,8 +56,8 @@ def test_quotations_are_folded_with_their_depths_marked() -> None:
     assert text_as_html("a\n> b\n> c\n>> d\n") == (
         'a\n<details class="mailarchive-fold"><summary>Quoted text (3 lines)</summary>'
         '<div class="mailarchive-fold__inside">'
-        '<span class="mailarchive-quote mailarchive-quote--1">&gt; b\n&gt; c\n</span>'
-        '<span class="mailarchive-quote mailarchive-quote--2">&gt;&gt; d\n</span>'
+        '<span class="mailarchive-quote mailarchive-quote--1" dir="auto">&gt; b\n&gt; c\n</span>'
+        '<span class="mailarchive-quote mailarchive-quote--2" dir="auto">&gt;&gt; d\n</span>'
         "</div></details>"
     )
 

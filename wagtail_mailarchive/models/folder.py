@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models, transaction
-from django.forms import CheckboxSelectMultiple
+from django.forms import CheckboxSelectMultiple, Media
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalManyToManyField
@@ -50,6 +50,8 @@ class WhoCanReadPanel(HelpPanel):
     """Tells, while a folder is being created, who will read it before any mail is in it."""
 
     class BoundPanel(HelpPanel.BoundPanel):
+        media = Media(css={"all": ["wagtail_mailarchive/admin.css"]})
+
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.content = WHO_CAN_READ[effective_settings().NEW_FOLDER_PRIVACY]

@@ -71,7 +71,7 @@ def _quoted(text: str) -> Iterator[str]:
         block = _linked("".join(lines))
         if depth:
             name = f"mailarchive-quote mailarchive-quote--{min(depth, _DEPTHS)}"
-            yield f'<span class="{name}">{block}</span>'
+            yield f'<span class="{name}" dir="auto">{block}</span>'
         else:
             yield block
 
