@@ -18,7 +18,7 @@ from wagtail_mailarchive.archive.tagging import add_tags
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
 from wagtail_mailarchive.reading.listing import PAGE_SIZE, Month
 from wagtail_mailarchive.reading.narrowing import Narrowing
-from wagtail_mailarchive.reading.thread_list import ThreadRow
+from wagtail_mailarchive.reading.thread_row import ThreadRow
 from wagtail_mailarchive.reading.timeline import timeline
 
 pytestmark = pytest.mark.django_db

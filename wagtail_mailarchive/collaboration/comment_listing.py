@@ -148,17 +148,20 @@ class _Reader:
         return seen
 
 
-def discussion(page: EmailMessagePage, request: HttpRequest, address: str) -> Discussion:
+def discussion(
+    page: EmailMessagePage, request: HttpRequest, address: str, *, has_some: bool = True
+) -> Discussion:
     """Return what is shown of comments on `page` (at most five queries and those of permissions).
 
     Args:
         address: of `page`.
+        has_some: whether there may be comments, in whatever state.
     """
     reader = _Reader(page, request)
     asked = _number(request, "comments")
-    top, further = _top(page, reader, asked)
+    top, further = _top(page, reader, asked) if has_some else ([], None)
     comments = _shown(top, page, reader, address) if top else []
-    number = _count(page, len(top), further, asked)
+    number = _count(page, len(top), further, asked) if has_some else 0
     return Discussion(
         number=number,
         comments=comments,

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from html import escape
 
 from django.utils.dates import MONTHS
-from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
+from . import message_numbers
 from .facet_values import Values
 from .listing import Month
 
@@ -33,7 +32,7 @@ class Choice:
     @property
     def noun(self) -> str:
         """What its number counts."""
-        return ngettext("message", "messages", self.messages)
+        return message_numbers.shown(self.messages)[1]
 
     @property
     def markup(self) -> SafeString:
@@ -54,11 +53,12 @@ def choice_markup(choice: Choice, around: str) -> SafeString:
         around: the element that the label stands in.
     """
     chosen = ' aria-current="true"' if choice.is_chosen else ""
+    number, noun = message_numbers.shown(choice.messages)
     return mark_safe(  # noqa: S308 (escaped)
         f'<a href="{escape(choice.address)}"{chosen}>'
         f"<{around}>{escape(choice.label)}</{around}>"
-        f' <span class="mailarchive-count">{escape(localize(choice.messages))}'
-        f'<span class="mailarchive-unseen"> {escape(choice.noun)}</span></span></a>'
+        f' <span class="mailarchive-count">{escape(number)}'
+        f'<span class="mailarchive-unseen"> {escape(noun)}</span></span></a>'
     )
 
 

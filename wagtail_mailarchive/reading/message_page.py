@@ -13,6 +13,7 @@ from ..mime.details import Details, Trait
 from ..mime.message import Address
 from ..models import DkimSignature, EmailMessagePage, MessageText
 from . import authenticity, remote_images, view_choice
+from .added import Added, added_to
 from .addresses import page_address, route_address, thread_address
 from .attachments import rows_of, zip_address
 from .contained_files import containers
@@ -61,7 +62,8 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
         frame_address += "?" + urlencode({remote_images.PARAMETER: wish.signature})
     address = page_address(page, request)
     folder_address = page_address(page.folder, request)
-    notes = notes_of(page, request)
+    added = added_to(page)
+    notes = notes_of(page, request) if Added.NOTES in added else []
     text, lost_notes = (None, frozenset()) if shows_html else _text_with_notes(page, notes)
     response = render_page(
         page,
@@ -93,6 +95,7 @@ def show(page: EmailMessagePage, request: HttpRequest) -> HttpResponse:
             "frame_address": frame_address,
             "frame_height": frame_height(html.unfolded) if html is not None else "",
             "text": text,
+            "mailarchive_added": added,
             "notes": notes,
             "lost_notes": lost_notes,
             "annotate_address": route_address(page, request, "annotations"),

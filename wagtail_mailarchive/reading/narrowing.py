@@ -18,7 +18,7 @@ from django.http import HttpRequest
 
 from ..archive.month_counts import bounds
 from ..models import AccountMessage, EmailMessagePage, MessageText
-from ..models.message_text import SEQUENCE_BITS
+from ..models.message_text import SEQUENCE_BITS, sort_key
 from ..models.privacy import refused_pages
 from ..models.unindexed import unindexed
 from .keyset import Place, around
@@ -141,22 +141,27 @@ class Chosen:
         Rows are walked in portions, so that a page costs one look at each however long threads are.
         """
         thread = f"{self.message}__thread"
-        count = f"{thread}__message_count"
+        columns = (self.key, thread, f"{thread}__message_count", f"{thread}__last_at")
         rows = self.rows.filter(**{f"{thread}__isnull": False})
-        is_from_newest = place.is_first
+        begin = place
         newest: dict[int, int] = {}
         found: list[int] = []
         portion = 4 * size
         while len(found) <= size:
-            walk = around(rows, self.key, place, portion).values_list(self.key, thread, count)
-            walked = list(walk)
-            if not is_from_newest:
-                lengths = {each: length for _, each, length in walked if each not in newest}
-                long = {each for each, length in lengths.items() if length > _LONG}
+            walked = list(around(rows, self.key, place, portion).values_list(*columns))
+            if not begin.is_first:
+                met = {each: facts for _, each, *facts in walked if each not in newest}
+                open_ = {
+                    each: length
+                    for each, (length, last_at) in met.items()
+                    if not _ends_before(last_at, begin)
+                }
+                long = {each for each, length in open_.items() if length > _LONG}
                 newest |= {each: self._newest_of_long(each) for each in long}
-                newest |= self._newest(lengths.keys() - long)
-            # From the newest on, each thread is met at its newest row first.
-            found += [key for key, each, _ in walked if newest.setdefault(each, key) == key]
+                if short := open_.keys() - long:
+                    newest |= self._newest(short)
+            # Of a thread that ends behind the beginning, the newest row is met first.
+            found += [key for key, each, *_ in walked if newest.setdefault(each, key) == key]
             if len(walked) <= portion:
                 break
             last = walked[-1][0]
@@ -205,6 +210,11 @@ def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzi
     rows = rows.filter(**{f"{message}__live": True}).exclude(**{f"{message}__in": refused})
     texts = texts.filter(message__live=True).exclude(message__in=refused)
     return Chosen(rows, key, message, texts)
+
+
+def _ends_before(last_at: datetime, place: Place[int]) -> bool:
+    """Whether all of a thread, whose last message came at that moment, is older than `place`."""
+    return place.before is not None and sort_key(last_at, -1) < place.before
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

@@ -12,25 +12,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from ..models import EmailMessagePage
-from ..models.privacy import may_see, refused_pages
-
-
-def unlisted(folder_id: int, request: HttpRequest) -> list[QuerySet[EmailMessagePage]]:
-    """Return the messages of a folder that `readable` leaves out, as two disjoint sets.
-
-    What is in the trash is not among them: it is counted nowhere. Two sets, because each has an
-    index to find its few rows; a condition with OR walks the folder.
-    """
-    in_folder = EmailMessagePage.objects.filter(folder=folder_id)
-    hidden = refused_pages(request)
-    return [
-        in_folder.filter(listed=False, trashed=False),
-        in_folder.filter(listed=True, pk__in=hidden),
-    ]
+from ..models.privacy import may_see
 
 
 def may_read(message: EmailMessagePage, user_id: str | None, passed: Sequence[int]) -> bool:

@@ -16,11 +16,11 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
 from ..models.shown_message import ShownMessage
-from .authors import Author
 from .listing import Month
+from .message_rows import MessageRow
 from .moments import written
-from .thread_messages import ThreadMessage
 
+_SUBJECT_LENGTH = 200
 # The sign for attachments.
 CLIP = (
     '<svg aria-hidden="true" viewBox="0 0 16 16" width="14" height="14" fill="none"'
@@ -63,6 +63,24 @@ def message_time_markup(message: ShownMessage) -> SafeString:
     )
 
 
+def top_of_message(message: ShownMessage) -> SafeString:
+    """Return who wrote a message, and when."""
+    sender = escape(message.display_sender)
+    return mark_safe(  # noqa: S308 (escaped)
+        f'<span class="mailarchive-row__sender" dir="auto">{sender}</span>'
+        f" {message_time_markup(message)}"
+    )
+
+
+def rest_of_message(message: MessageRow, address: str, comments: int) -> SafeString:
+    """Return what the row of a message says below that."""
+    facts = facts_markup(
+        filesizeformat(message.size), attachments=message.attachment_count, comments=comments
+    )
+    subject = beginning(message.display_subject, _SUBJECT_LENGTH)
+    return rest_markup(address, subject, message.snippet, facts)
+
+
 def sent_there(message: ShownMessage) -> str:
     """Return the Date by the sender's own clock, with its offset; "" if it gave no zone, or if it
     is the reader's, whose time is shown already."""
@@ -78,6 +96,21 @@ def sent_there(message: ShownMessage) -> str:
         "time": clock,
         "offset": f"{sign}{hours:02}:{minutes:02}",
     }
+
+
+def rest_markup(address: str, title: str, snippet: str, facts: SafeString) -> SafeString:
+    """Return what stands in a row below who wrote and when.
+
+    Args:
+        address: of what the row leads to.
+    """
+    return mark_safe(  # noqa: S308 (escaped)
+        f'<a class="mailarchive-row__subject" href="{escape(address)}" dir="auto">'
+        f"{escape(title)}</a>"
+        '<div class="mailarchive-row__bottom">'
+        f'<span class="mailarchive-row__snippet" dir="auto">{escape(snippet)}</span>'
+        f' <span class="mailarchive-row__facts">{facts}</span></div>'
+    )
 
 
 def facts_markup(
@@ -120,29 +153,6 @@ def _counted(words: str, number: int) -> str:
     return words % {"number": localize(number)}
 
 
-def attachment_markup(
-    size: int, content_type: str, name: str, view_address: str, *, is_inline: bool
-) -> SafeString:
-    """Return what stands behind an attachment's name.
-
-    Args:
-        content_type: where the name does not tell; else "".
-        view_address: where a browser shows it; "" if none does.
-    """
-    facts = [escape(filesizeformat(size))]
-    if content_type:
-        facts.append(escape(content_type))
-    if is_inline:
-        facts.append(escape(gettext("shown in the text")))
-    if view_address:
-        open_, tab = escape(gettext("Open")), escape(gettext("in a new tab"))
-        facts.append(
-            f'<a href="{escape(view_address)}" target="_blank" rel="noopener">{open_}'
-            f'<span class="mailarchive-unseen"> {escape(name)}, {tab}</span></a>'
-        )
-    return mark_safe(' <span aria-hidden="true">·</span> '.join(facts))  # noqa: S308 (escaped)
-
-
 def month_options(months: Sequence[Month], chosen: str) -> SafeString:
     """Return the options of a choice of months, of which there may be hundreds."""
     options = (
@@ -181,70 +191,12 @@ def sender_markup(name: str, address: str) -> SafeString:
     return mark_safe(shown)  # noqa: S308 (escaped)
 
 
-def answers_markup(sender: str) -> SafeString:
-    """Return that a message answers one of `sender`."""
-    words = gettext("In reply to <bdi>%(sender)s</bdi>")
-    return mark_safe(words % {"sender": escape(sender)})  # noqa: S308
-
-
 def marked(pieces: Iterable[tuple[str, bool]]) -> SafeString:
     """Return text in which what was looked for is marked."""
     parts = (
         f"<mark>{escape(text)}</mark>" if is_found else escape(text) for text, is_found in pieces
     )
     return mark_safe("".join(parts))  # noqa: S308 (escaped)
-
-
-def author_markup(author: Author) -> SafeString:
-    """Return the initials of `author` in their colour, as `includes/author.html` does."""
-    name = f"mailarchive-author mailarchive-author--{author.colour}"
-    initials = escape(author.initials or "?")
-    return mark_safe(f'<span class="{name}" aria-hidden="true">{initials}</span>')  # noqa: S308
-
-
-class MessageItems:
-    """Items of lists of what can be done with the messages of a thread.
-
-    Their words are looked up once a page.
-
-    Args:
-        split_address: where a thread is split, without the message; "" for who may not.
-    """
-
-    def __init__(self, split_address: str) -> None:
-        self._split_address = escape(split_address)
-        self._page = escape(gettext("Message page"))
-        self._html = escape(gettext("As sent (HTML)"))
-        self._split = escape(gettext("Split here"))
-        self._copied = escape(gettext("Link copied"))
-        self._copy = escape(gettext("Copy link"))
-
-    def of(
-        self, message: ThreadMessage, address: str, comments: int, *, is_first: bool
-    ) -> SafeString:
-        """Return the items of one message; only a script makes the last one appear.
-
-        Args:
-            address: of its own page.
-            is_first: of its thread.
-        """
-        target = escape(address)
-        about = f'<span class="mailarchive-unseen">: {escape(message.display_sender)}</span>'
-        items = [(target, self._page)]
-        if comments:
-            words = ngettext("%(number)s comment", "%(number)s comments", comments)
-            items.insert(0, (f"{target}#mailarchive-comments", _counted(words, comments)))
-        if message.has_html:
-            items.append((f"{target}?view=html", self._html))
-        if self._split_address and not is_first:
-            items.append((f"{self._split_address}{message.pk}/", self._split))
-        links = (f'<li><a href="{to}">{words}{about}</a></li>' for to, words in items)
-        return mark_safe(  # noqa: S308 (escaped)
-            f"{' '.join(links)} <li hidden>"
-            f'<button type="button" class="mailarchive-link" data-mailarchive-copy="{target}"'
-            f' data-mailarchive-copied="{self._copied}">{self._copy}{about}</button>'
-            ' <span role="status"></span></li>'
-        )
 
 
 def beginning(text: str, length: int) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from html import escape
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.formats import localize
-from django.utils.safestring import SafeString
-from django.utils.translation import ngettext
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from ..models import EmailFolderPage, FacetCount, FacetKind, MessageText
+from . import message_numbers
 from .hidden import Hidden, any_of, readable_texts
 from .keyset import ListPage, Place, around, cut
 from .listing import PAGE_SIZE
 from .message_rows import MessageRow, columns_of
-from .row_markup import sender_markup, time_markup
+from .row_markup import beginning, sender_markup, time_markup
+
+_SUBJECT_LENGTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,27 @@ class SenderRow:
     @property
     def number(self) -> str:
         """How many messages, with the word."""
-        return f"{localize(self.messages)} {ngettext('message', 'messages', self.messages)}"
+        return " ".join(message_numbers.shown(self.messages))
 
     @property
     def time_markup(self) -> SafeString:
         return time_markup(self.latest.sorted_at, "mailarchive-row__date")
+
+    def top_markup(self, address: str) -> SafeString:
+        """Return who wrote how much; `address` leads to it."""
+        return mark_safe(  # noqa: S308 (escaped)
+            f'<a class="mailarchive-row__subject" href="{escape(address)}">{self.who_markup}</a>'
+            f' <span class="mailarchive-row__facts"><span>{escape(self.number)}</span></span>'
+        )
+
+    def rest_markup(self, address: str) -> SafeString:
+        """Return what the latest message is about, and its time; `address` leads to it."""
+        subject = escape(beginning(self.latest.display_subject, _SUBJECT_LENGTH))
+        link = f'<a href="{escape(address)}" dir="auto">{subject}</a>'
+        return mark_safe(  # noqa: S308 (escaped)
+            f'<span class="mailarchive-row__latest">{escape(gettext("Latest:"))} {link}</span>'
+            f" {self.time_markup}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

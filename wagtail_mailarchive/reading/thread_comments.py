@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.http import HttpRequest
@@ -27,8 +27,8 @@ GROUP BY message.thread_id
 def comment_counts(threads: Mapping[int, int], request: HttpRequest) -> dict[int, int]:
     """Return how many comments are shown in each of `threads` that has some.
 
-    One query, and a second where there are long threads: from their ten thousand messages to
-    comments the way is far, so that those are asked the other way round.
+    One query. From the ten thousand messages of a long thread to comments the way is far, so that
+    those are asked the other way round.
 
     Args:
         threads: how many messages each has.
@@ -39,12 +39,15 @@ def comment_counts(threads: Mapping[int, int], request: HttpRequest) -> dict[int
     # A sum is found by no index.
     asked = (("message.thread_id", short), ("message.thread_id + 0", long))
     refused, given = refused_sql(request)
-    found: dict[int, int] = {}
+    questions: list[str] = []
+    values: list[Any] = []
+    for thread, keys in asked:
+        if keys:
+            places = ", ".join(["%s"] * len(keys))
+            questions.append(_COUNTS.format(thread=thread, places=places, refused=refused))
+            values += [CommentState.SHOWN.value, *keys, *given]
+    if not questions:
+        return {}
     with connection.cursor() as cursor:
-        for thread, keys in asked:
-            if keys:
-                places = ", ".join(["%s"] * len(keys))
-                sql = _COUNTS.format(thread=thread, places=places, refused=refused)
-                cursor.execute(sql, [CommentState.SHOWN.value, *keys, *given])
-                found |= dict(cursor.fetchall())
-    return found
+        cursor.execute(" UNION ALL ".join(questions), values)
+        return dict(cursor.fetchall())

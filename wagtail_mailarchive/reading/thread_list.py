@@ -6,15 +6,14 @@ may not read, all that this reader is shown is found out anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.formats import localize
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
@@ -25,66 +24,15 @@ from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
 from .narrowing import Chosen
 from .read_marks import unread
-from .row_markup import beginning, facts_markup, people_markup, time_markup
 from .thread_comments import comment_counts
 from .thread_lookup import seen_otherwise
+from .thread_row import ThreadRow
 
 _NAMED = 4  # people
-_TITLE_LENGTH = 200
 _COLUMNS = (
     *("subject", "first_at", "last_at", "message_count", "snippet", "participants"),
     *("has_more_participants", "has_attachments"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRow:
-    """A thread as listed.
-
-    Attributes:
-        people: who wrote first, in that order.
-        more_people: how many others wrote; 0 if none.
-        many_people: there are more than were counted.
-        last_at, snippet: of its latest message; where the list is narrowed down, of the latest one
-            among those that are wanted.
-        unread: messages that came since the reader last opened it; 0 if they never did.
-        comments: that are shown on its messages, on those that the reader may read.
-    """
-
-    pk: int
-    subject: str
-    people: list[str]
-    more_people: int
-    many_people: bool
-    messages: int
-    has_attachments: bool
-    last_at: datetime
-    snippet: str
-    address: str
-    unread: int
-    comments: int
-
-    @property
-    def title(self) -> str:
-        return beginning(self.subject, _TITLE_LENGTH)
-
-    @property
-    def people_markup(self) -> SafeString:
-        return people_markup(self.people, self.more_people, many=self.many_people)
-
-    @property
-    def time_markup(self) -> SafeString:
-        return time_markup(self.last_at, "mailarchive-row__date")
-
-    @property
-    def facts_markup(self) -> SafeString:
-        noun = ngettext("message", "messages", self.messages)
-        return facts_markup(
-            f"{localize(self.messages)} {noun}",
-            unread=self.unread,
-            has_attachments=self.has_attachments,
-            comments=self.comments,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +132,14 @@ def thread_place(request: HttpRequest) -> Place[Cursor]:
     return Place(**{name: Cursor.parse(text) for name, text in given.items() if text is not None})
 
 
-def _concerned(hidden: Iterable[Hidden]) -> set[int]:
-    """Return the threads whose summaries count messages that the reader may not be told of."""
-    return {each.thread_id for each in hidden if each.listed and each.thread_id is not None}
+def _concerned(hidden: Iterable[Hidden]) -> dict[int, list[datetime]]:
+    """Return the threads whose summaries count messages that the reader may not be told of, and
+    when these came."""
+    found: defaultdict[int, list[datetime]] = defaultdict(list)
+    for each in hidden:
+        if each.listed and each.thread_id is not None:
+            found[each.thread_id].append(each.sorted_at)
+    return found
 
 
 def _moved(hidden: Iterable[Hidden]) -> set[int]:
@@ -257,10 +210,14 @@ def _cursor(each: Found) -> str:
 
 
 def _rows(
-    page: Sequence[Found], request: HttpRequest, concerned: Collection[int], folder_address: str
+    page: Sequence[Found],
+    request: HttpRequest,
+    concerned: Mapping[int, Sequence[datetime]],
+    folder_address: str,
 ) -> list[ThreadRow]:
     threads = [each.thread.pk for each in page]
-    seen = seen_otherwise([each.thread for each in page if each.thread.pk in concerned], request)
+    moved = [each.thread for each in page if each.thread.pk in concerned]
+    seen = seen_otherwise(moved, concerned, request)
     new = unread(threads, request)
     lengths = {each.thread.pk: each.thread.message_count for each in page}
     commented = comment_counts(lengths, request)

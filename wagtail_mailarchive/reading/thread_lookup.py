@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
@@ -57,21 +59,29 @@ def summaries_for(threads: Sequence[Thread], request: HttpRequest) -> dict[int, 
     hidden = EmailMessagePage.objects.filter(
         thread__in=threads, listed=True, pk__in=refused_pages(request)
     )
-    anew = set(hidden.order_by().values_list("thread", flat=True))
-    found = {each.pk: Summary.of_thread(each) for each in threads if each.pk not in anew}
-    found |= seen_otherwise([each for each in threads if each.pk in anew], request)
+    moments: defaultdict[int, list[datetime]] = defaultdict(list)
+    for key, moment in hidden.order_by().values_list("thread", "sorted_at"):
+        moments[key].append(moment)
+    found = {each.pk: Summary.of_thread(each) for each in threads if each.pk not in moments}
+    found |= seen_otherwise([each for each in threads if each.pk in moments], moments, request)
     return {pk: summary for pk, summary in found.items() if summary.message_count}
 
 
-def seen_otherwise(threads: Sequence[Thread], request: HttpRequest) -> dict[int, Summary]:
+def seen_otherwise(
+    threads: Sequence[Thread], hidden: Mapping[int, Sequence[datetime]], request: HttpRequest
+) -> dict[int, Summary]:
     """Return the summaries of threads that hold messages which the reader may not see.
 
     Short ones are counted anew (one query). Of a long one that is done only where what its row
-    shows may come from such a message (two queries else): there may be ten thousand messages in it.
+    shows may come from such a message (one query else): there may be ten thousand messages in it.
+
+    Args:
+        hidden: `sorted_at` of these messages, of each thread.
     """
     found: dict[int, Summary] = {}
     for each in threads:
-        summary = _without_hidden(each, request) if each.message_count > _LONG else None
+        is_long = each.message_count > _LONG
+        summary = _without_hidden(each, hidden[each.pk], request) if is_long else None
         if summary is not None:
             found[each.pk] = summary
     rest = [each.pk for each in threads if each.pk not in found]
@@ -81,13 +91,12 @@ def seen_otherwise(threads: Sequence[Thread], request: HttpRequest) -> dict[int,
     return found
 
 
-def _without_hidden(thread: Thread, request: HttpRequest) -> Summary | None:
+def _without_hidden(
+    thread: Thread, hidden: Sequence[datetime], request: HttpRequest
+) -> Summary | None:
     """Return what the row says without what the reader may not see; None where that must be
     counted."""
-    columns = ("sorted_at", "sender_name", "sender_address", "attachment_count")
-    messages = EmailMessagePage.objects.filter(thread=thread, listed=True).order_by()
-    hidden = list(messages.filter(pk__in=refused_pages(request)).values_list(*columns))
-    moments = {sorted_at for sorted_at, *_ in hidden}
+    moments = set(hidden)
     summary = Summary.of_thread(thread)
     began = {seconds for seconds, *_ in summary.people.values()}
     if moments & {summary.first_at, summary.last_at} or began & {
@@ -97,10 +106,11 @@ def _without_hidden(thread: Thread, request: HttpRequest) -> Summary | None:
     summary.message_count -= len(hidden)
     # Among the latest there will be others like that, if there are any.
     others_wanted, attached_wanted = summary.has_more_participants, summary.has_attachments
-    latest = readable(messages, request).order_by("-sorted_at", "-pk").values_list(*columns)
+    messages: QuerySet[EmailMessagePage] = EmailMessagePage.objects.filter(thread=thread)
+    latest = readable(messages.filter(listed=True), request).order_by("-sorted_at", "-pk")
     for size in _SAMPLES:
-        rows = latest[:size]
-        names = {folded(name, address) for _, name, address, _ in rows} - {""}
+        rows = latest.values_list("sender_name", "sender_address", "attachment_count")[:size]
+        names = {folded(name, address) for name, address, _ in rows} - {""}
         has_others = bool(names - summary.people.keys())
         has_attached = any(attached for *_, attached in rows)
         if has_others >= others_wanted and has_attached >= attached_wanted:

@@ -19,7 +19,15 @@ from .addresses import message_address
 from .attachment_listing import contents_of
 from .attachments import AttachmentRow, attachment_row
 from .authors import Author, author
-from .row_markup import MessageItems, answers_markup, author_markup, time_markup
+from .post_markup import (
+    MessageItems,
+    about_markup,
+    answers_markup,
+    author_markup,
+    summary_markup,
+    text_markup,
+)
+from .row_markup import time_markup
 from .text_body import text_as_html
 from .thread_messages import ThreadMessage, cursor_of
 
@@ -88,6 +96,28 @@ class Post:
     @property
     def author_markup(self) -> SafeString:
         return author_markup(self.author)
+
+    @property
+    def summary_markup(self) -> SafeString:
+        return summary_markup(
+            author=self.author_markup,
+            anchor=self.anchor,
+            sender=self.sender,
+            is_new=self.is_new,
+            time=self.time_markup,
+            snippet=self.snippet,
+        )
+
+    @property
+    def about_markup(self) -> SafeString:
+        if self.parent is None:
+            return about_markup(self.subject, "", "")
+        return about_markup(self.subject, self.parent.address, self.parent.markup)
+
+    @property
+    def text_markup(self) -> SafeString:
+        rest = f"{self.address}?view=text" if self.is_cut else ""
+        return text_markup(self.text, rest, self.sender)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 
 from ..collaboration.comment_listing import discussion
+from ..reading.added import Added
+from .mailarchive_tags import is_there
 
 register = template.Library()
 
@@ -15,8 +17,9 @@ register = template.Library()
 def comments(context: template.Context) -> dict[str, Any]:
     """Show the comments on the message that is being served, and the form to write one."""
     request = context["request"]
+    has_some = is_there(context, Added.COMMENTS)
     return {
-        "discussion": discussion(context["page"], request, context["address"]),
+        "discussion": discussion(context["page"], request, context["address"], has_some=has_some),
         "csrf_token": context.get("csrf_token"),
         "messages": context.get("messages"),
         "request": request,

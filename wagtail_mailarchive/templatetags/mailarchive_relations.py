@@ -9,8 +9,10 @@ from django.db.models import Model
 from django.template import Context
 
 from ..collaboration.relation_views import relations_address
-from ..collaboration.relations import State, may_relate, related_messages, relations_of
+from ..collaboration.relations import Related, State, may_relate, related_messages, relations_of
 from ..models import EmailMessagePage
+from ..reading.added import Added
+from .mailarchive_tags import is_there
 
 register = template.Library()
 
@@ -24,11 +26,12 @@ def message_relations(context: Context, message: EmailMessagePage) -> dict[str, 
     request = context.get("request")
     if request is None:
         return {}
-    ends = [each for each in relations_of(message, request) if each.state is not State.HIDDEN]
+    ends = relations_of(message, request) if is_there(context, Added.RELATIONS) else []
+    back = related_messages(message, request) if is_there(context, Added.RELATED) else Related([])
     user = request.user
     return {
-        "ends": ends,
-        "back": related_messages(message, request),
+        "ends": [each for each in ends if each.state is not State.HIDDEN],
+        "back": back,
         "relate_address": relations_address(message) if _may_relate(user, message) else "",
     }
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from ..archive.tagging import tags_of, tags_of_thread
 from ..collaboration.tagging import may_tag
 from ..models import EmailFolderPage, EmailMessagePage, Thread
 from ..models.privacy import readable
+from ..reading.added import Added
 from .mailarchive_trash import is_offered
 
 register = template.Library()
@@ -23,7 +24,7 @@ register = template.Library()
 @register.inclusion_tag("wagtail_mailarchive/includes/tags.html", takes_context=True)
 def tags(context: Any, folder: EmailFolderPage, folder_address: str, message_id: int) -> Any:
     """Show a message's tags, for those who may with what changes them (one query and more)."""
-    names = tags_of([message_id]).get(message_id, [])
+    names = tags_of([message_id]).get(message_id, []) if is_there(context, Added.TAGS) else []
     return _shown(context, folder, folder_address, names, "message", message_id)
 
 
@@ -58,13 +59,17 @@ def choose(kind: str, key: int, name: str) -> SafeString:
 
     Not by a template: a page has fifty of them.
     """
-    return format_html(
+    label = escape(gettext("Choose “%(name)s”") % {"name": name})
+    return mark_safe(  # noqa: S308 (escaped)
         '<span class="mailarchive-row__choose"><input type="checkbox" form="mailarchive-tagging"'
-        ' name="{}" value="{}" aria-label="{}"></span>',
-        kind,
-        key,
-        gettext("Choose “%(name)s”") % {"name": name},
+        f' name="{kind}" value="{key}" aria-label="{label}"></span>'
     )
+
+
+def is_there(context: Any, kind: Added) -> bool:
+    """Whether there may be something of that kind; only the page of a message knows."""
+    added = context.get("mailarchive_added")
+    return added is None or kind in added
 
 
 def _shown(
