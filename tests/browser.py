@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.conf import settings
@@ -28,6 +28,8 @@ _WINDOWS = [(390, "dark"), (1280, "light")]
 each_window = pytest.mark.parametrize(
     ("width", "scheme"), _WINDOWS if os.environ.get("BROWSER") == "all" else _WINDOWS[:1]
 )
+# For `emulate_media` on a page that is loaded, which is what takes the time.
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("light", "dark")
 # A machine that is busy is no failure.
 expect.set_options(timeout=20_000)
 
@@ -58,7 +60,9 @@ def playwright_beside_django() -> Iterator[Playwright]:
 def chromium(django_db_setup: None) -> Iterator[Browser]:
     with playwright_beside_django() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path_of_chromium(), args=["--no-sandbox"]
+            executable_path=path_of_chromium(),
+            # Pages are looked at for seconds: threads that optimise their script do not pay.
+            args=["--no-sandbox", "--js-flags=--single-threaded"],
         )
         yield browser
         browser.close()

@@ -133,13 +133,12 @@ def telling(cases: Iterable[Case]) -> list[Case]:
 def pairwise(cases: Sequence[Case]) -> list[Case]:
     """Return few of `cases`, in which each two values that go together do so at least once."""
     # The order decides which of equals is taken; it has to be the same in each process.
-    left = random.Random(4).sample(cases, len(cases))
-    missing = {pair for case in cases for pair in _pairs(case)}
+    left = {case: _pairs(case) for case in random.Random(4).sample(cases, len(cases))}
+    missing = {pair for pairs in left.values() for pair in pairs}
     chosen = []
     while missing:
-        best = max(left, key=lambda case: len(missing & _pairs(case)))
-        missing -= _pairs(best)
-        left.remove(best)
+        best = max(left, key=lambda case: len(missing & left[case]))
+        missing -= left.pop(best)
         chosen.append(best)
     return chosen
 

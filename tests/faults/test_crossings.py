@@ -68,9 +68,7 @@ def test_few_cases_try_all_that_two_values_do_together() -> None:
     all_of_them = telling(_EVERY)
     few = pairwise(all_of_them)
     assert len(few) < len(all_of_them) / 4
+    kinds = [[astuple(case) for case in cases] for cases in (few, all_of_them)]
     for first, second in itertools.combinations(range(6), 2):
-        pairs = [
-            {(astuple(case)[first], astuple(case)[second]) for case in cases}
-            for cases in (few, all_of_them)
-        ]
+        pairs = [{(values[first], values[second]) for values in each} for each in kinds]
         assert pairs[0] == pairs[1]

@@ -11,7 +11,7 @@ from tests.hostile.counting import Count
 from tests.hostile.extent import EVERYTHING
 
 _some = settings(
-    max_examples=250,
+    max_examples=100,
     derandomize=True,
     database=None,
     deadline=None,
