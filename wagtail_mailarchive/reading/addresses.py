@@ -7,13 +7,19 @@ from wagtail.models import Page
 
 from ..models.routing import RoutedPage
 
+_KNOWN = "_mailarchive_addresses"
+
 
 def page_address(page: Page, request: HttpRequest) -> str:
     """Return the address of `page`, relative where it belongs to the present site.
 
-    A page that is being served always has one.
+    A page that is being served always has one. Wagtail looks up anew how the sites' addresses
+    begin each time, and a page asks for half a dozen.
     """
-    return page.get_url(request) or request.path
+    known: dict[int, str] = request.__dict__.setdefault(_KNOWN, {})
+    if page.pk not in known:
+        known[page.pk] = page.get_url(request) or request.path
+    return known[page.pk]
 
 
 def route_address(page: RoutedPage, request: HttpRequest, name: str, *args: object) -> str:

@@ -125,7 +125,7 @@ def _quotations(lines: Sequence[str], end: int) -> Iterator[tuple[int, int]]:
     first = behind = -1
     for at in range(end):
         line = lines[at]
-        if line.startswith(">"):
+        if line[0] == ">":
             if first < 0:
                 first = at
             behind = at + 1
@@ -166,7 +166,7 @@ def _attribution(lines: Sequence[str], quotation: int) -> int:
 def _rest(lines: Sequence[str]) -> int:
     """Return the first line of what is quoted without marks, down to the end of the text."""
     for at, line in enumerate(lines):
-        if line.startswith(">"):
+        if line[0] == ">":
             continue
         # Few lines begin so or hold a colon, and trying all these words at each takes longest.
         if (line[0] in _MARKS or line[0].isspace()) and (
@@ -195,15 +195,13 @@ def _is_header(lines: Sequence[str], at: int) -> bool:
 
 def _signatures(lines: Sequence[str], kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
     """Yield (first, behind) of each signature: short, and nothing of one's own below it."""
-    own = -1  # where the stretch of own lines at hand begins
-    for at in range(len(lines) + 1):
-        if at < len(lines) and kinds[at] is Kind.OWN:
-            own = at if own < 0 else own
-        elif own >= 0:
-            first = _signature_in(lines, own, at)
+    behind = 0
+    for kind, run in groupby(kinds):
+        begin, behind = behind, behind + len(list(run))
+        if kind is Kind.OWN:
+            first = _signature_in(lines, begin, behind)
             if first is not None:
-                yield first, at
-            own = -1
+                yield first, behind
 
 
 def _signature_in(lines: Sequence[str], begin: int, end: int) -> int | None:
@@ -213,7 +211,9 @@ def _signature_in(lines: Sequence[str], begin: int, end: int) -> int | None:
     found = None
     for at in range(end - 1, begin - 1, -1):
         line = lines[at]
-        if _SIGNATURE.fullmatch(line) or _LIST_FOOTER.fullmatch(line[:200]):
+        if line[0] in "-_" and (
+            _SIGNATURE.fullmatch(line) or _LIST_FOOTER.fullmatch(line[:200])
+        ):
             found = at
         if line.strip():
             written += 1
