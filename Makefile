@@ -4,6 +4,8 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := wagtail_mailarchive example_project tests benchmarks
+# Where Python is told to write no bytecode, each process of the tests would compile it all again.
+unexport PYTHONDONTWRITEBYTECODE
 # More than there are processors: tests wait for servers and browsers half of their time.
 WORKERS := $(shell echo $$(( $$(nproc) * 2 )))
 # Tests in which the database has a say, and of these the ones that have most of it.
@@ -41,9 +43,10 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run the tests, but not the soak; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
-	@echo "What writes and searches, on PostgreSQL:"
-	@$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(FIRST_ON_POSTGRESQL)
+	@MIGRATED=$$(mktemp -d) && export MIGRATED && trap 'rm -rf "$$MIGRATED"' EXIT && \
+		$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS) && \
+		echo "What writes and searches, on PostgreSQL:" && \
+		$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(FIRST_ON_POSTGRESQL)
 
 postgresql: $(VENV)/.ready-dev ## Run all tests in which the database has a say on PostgreSQL
 	@scripts/servers.sh

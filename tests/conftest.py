@@ -1,6 +1,10 @@
 """Fixtures for all tests."""
 
+import fcntl
 import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -12,6 +16,25 @@ if os.environ.get("HYPOTHESIS") != "random":
     hypothesis.settings.load_profile("same")
 
 pytest_plugins = ["tests.servers.fixtures", "tests.migrated", "tests.browser", "tests.axe"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have one of several processes collect before the others do.
+
+    Where nobody has run the tests before, they have to be compiled, their assertions rewritten;
+    that takes a process some fifteen seconds, and the others then read what it has written.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.dont_write_bytecode:
+        return (yield)
+    with Path(__file__).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # As soon as the first one is done they need not wait for each other.
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

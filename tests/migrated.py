@@ -1,6 +1,7 @@
 """Databases in which all migrations have run: once for all processes of a test run.
 
-Wagtail's and ours take some twenty seconds of processor time.
+Wagtail's and ours take some twenty seconds of processor time. Runs to which MIGRATED names the same
+folder share them, too; whoever makes that folder removes it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def migrate(database: str, url: str = "") -> None:
     )
 
 
-def _once(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
+def _once(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
     """Return the file of that name, which the first process to come here makes."""
     made = folder / name
     with (folder / f"{name}.lock").open("w") as lock:
@@ -56,7 +57,9 @@ def _once(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
 
 @pytest.fixture(scope="session")
 def folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all processes of this run share."""
+    """A folder that all processes of this run share, or several runs."""
+    if "MIGRATED" in os.environ:
+        return Path(os.environ["MIGRATED"])
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -72,15 +75,20 @@ def migrated_postgresql(postgresql: PostgreSQL, folder_of_the_run: Path) -> str:
     """The name of a database of `postgresql` to use as a template."""
     name = "migrated"
     postgresql.create(name)
+    restore(postgresql, name, folder_of_the_run)
+    return name
+
+
+def restore(server: PostgreSQL, database: str, folder: Path) -> None:
+    """Fill an empty database of the server with the tables, by way of a dump in `folder`."""
 
     def make(path: Path) -> None:
         first = "to_dump"
-        postgresql.create(first)
-        migrate(first, postgresql.url)
-        postgresql.dump(first, path)
+        server.create(first)
+        migrate(first, server.url)
+        server.dump(first, path)
 
-    postgresql.restore(_once(folder_of_the_run, "migrated.dump", make), name)
-    return name
+    server.restore(_once(folder, "migrated.dump", make), database)
 
 
 # -- the database of the tests themselves ----------------------------------------------------

@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.migrated import migrate
+from tests.migrated import migrate, restore
 from tests.servers.postgresql import PostgreSQL, PostgreSQLUnavailable
 
 
 def main(arguments: list[str]) -> int:
     try:
         with PostgreSQL() as server:
-            migrate(server.database, server.url)
+            if folder := os.environ.get("MIGRATED"):
+                restore(server, server.database, Path(folder))
+            else:
+                migrate(server.database, server.url)
             environment = {
                 **os.environ,
                 "TEST_DATABASE_URL": server.url,

@@ -6,6 +6,7 @@ import http.cookiejar
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -227,7 +228,11 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_the_intranet_is_made_once_and_its_personal_space_refuses_folders(tmp_path: Path) -> None:
+def test_the_intranet_is_made_once_and_its_personal_space_refuses_folders(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    # What there is to migrate beside the intranet's own, the demo below does.
+    shutil.copyfile(migrated_sqlite, tmp_path / "db.sqlite3")
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LOAD_TWICE],
         cwd=PROJECT,

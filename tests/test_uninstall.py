@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -422,8 +423,9 @@ assert not any(Page.find_problems())
 
 
 @pytest.fixture
-def own_site(tmp_path: Path) -> Callable[..., str]:
-    """A function that runs `manage.py`-like commands of a site with its own database."""
+def own_site(tmp_path: Path, migrated_sqlite: Path) -> Callable[..., str]:
+    """A function that runs `manage.py`-like commands of a site with its own migrated database."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "site.sqlite3")
     database = SETTINGS % str(tmp_path / "site.sqlite3")
     (tmp_path / "settings_with.py").write_text(database)
     (tmp_path / "settings_broken.py").write_text(database + BROKEN)
@@ -452,7 +454,6 @@ def own_site(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.mark.slow
 def test_a_site_goes_on_without_the_app(own_site: Callable[..., str], tmp_path: Path) -> None:
-    own_site("settings_with", "migrate", "--verbosity=0")
     own_site("settings_with", "shell", "--no-imports", f"--command={FILL}")
 
     out = own_site(
