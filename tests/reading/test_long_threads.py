@@ -6,12 +6,12 @@ from itertools import combinations
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from wagtail.models import PageViewRestriction
 
 from tests import factories
 from wagtail_mailarchive.archive import thread_summaries
-from wagtail_mailarchive.models import EmailMessagePage, Thread
+from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, Thread
 from wagtail_mailarchive.reading import thread_lookup
 
 pytestmark = pytest.mark.django_db
@@ -19,14 +19,9 @@ pytestmark = pytest.mark.django_db
 WRITERS = ("Ada <ada@x>", "Bo <bo@x>", "Cy <cy@x>", "Ada <ada@x>", "Cy <cy@x>", "Bo <bo@x>")
 
 
-@pytest.mark.parametrize("hidden", [*combinations(range(6), 1), *combinations(range(6), 2)])
-def test_it_is_the_same_as_if_all_were_counted(
-    rf: RequestFactory, monkeypatch: pytest.MonkeyPatch, hidden: tuple[int, ...]
-) -> None:
-    monkeypatch.setattr(thread_summaries, "PARTICIPANTS", 2)
-    monkeypatch.setattr(thread_lookup, "_LONG", 5)
-    messages = factories.archive(
-        factories.folder(),
+def conversation(folder: EmailFolderPage) -> list[EmailMessagePage]:
+    return factories.archive(
+        folder,
         *(
             factories.raw(
                 "Re: Budget",
@@ -39,6 +34,15 @@ def test_it_is_the_same_as_if_all_were_counted(
             for number, writer in enumerate(WRITERS)
         ),
     )
+
+
+@pytest.mark.parametrize("hidden", [*combinations(range(6), 1), *combinations(range(6), 2)])
+def test_it_is_the_same_as_if_all_were_counted(
+    rf: RequestFactory, monkeypatch: pytest.MonkeyPatch, hidden: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(thread_summaries, "PARTICIPANTS", 2)
+    monkeypatch.setattr(thread_lookup, "_LONG", 5)
+    messages = conversation(factories.folder())
     by_time = sorted(messages, key=lambda each: each.sorted_at)
     PageViewRestriction.objects.bulk_create(
         PageViewRestriction(page=by_time[each].page_ptr, restriction_type="login")
@@ -55,3 +59,14 @@ def test_it_is_the_same_as_if_all_were_counted(
         each: getattr(expected, each) for each in names
     }
     assert told.people == expected.people
+
+
+def test_lists_count_what_is_left_of_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_lookup, "_LONG", 5)
+    folder = factories.folder()
+    by_time = sorted(conversation(folder), key=lambda each: each.sorted_at)
+    # Ada wrote before, so that nothing else of the row comes from this one.
+    PageViewRestriction.objects.create(page=by_time[3].page_ptr, restriction_type="login")
+    for query in ({}, {"month": "2026-03"}):
+        [row] = client.get(folder.url, query).context["rows"]
+        assert (row.messages, row.people) == (5, ["Ada", "Bo", "Cy"])

@@ -82,6 +82,18 @@ def test_pages_of_narrowed_threads_hold_each_once_by_its_newest_wanted_message(
     assert [len(page) for page in pages[:-1]] == [3] * (len(pages) - 1)
 
 
+def test_threads_of_one_second_stand_on_one_page_each(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread_list, "PAGE_SIZE", 1)
+    folder = factories.folder()
+    date = {"Date": format_datetime(BEGIN)}
+    factories.archive(folder, *(sent(n, n % 3, first=n < 3, **date) for n in range(9)))
+    pages = turned(client, folder, {"month": "2026-03"})
+    assert [len(page) for page in pages] == [1, 1, 1]
+    assert len({key for page in pages for key in page}) == 3
+
+
 def steps(client: Client, address: str, query: dict[str, str]) -> int:
     """How much SQLite does for a page, in thousands of its instructions."""
     taken = 0

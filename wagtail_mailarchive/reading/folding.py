@@ -211,9 +211,7 @@ def _signature_in(lines: Sequence[str], begin: int, end: int) -> int | None:
     found = None
     for at in range(end - 1, begin - 1, -1):
         line = lines[at]
-        if line[0] in "-_" and (
-            _SIGNATURE.fullmatch(line) or _LIST_FOOTER.fullmatch(line[:200])
-        ):
+        if line[0] in "-_" and (_SIGNATURE.fullmatch(line) or _LIST_FOOTER.fullmatch(line[:200])):
             found = at
         if line.strip():
             written += 1

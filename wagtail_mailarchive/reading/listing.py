@@ -6,10 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
-
-from django.utils.dates import MONTHS
-from django.utils.translation import ngettext
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from ..archive import month_counts
 from ..models import EmailFolderPage
@@ -77,23 +74,8 @@ class Month:
     messages: int
 
     @property
-    def first_day(self) -> date:
-        return date(self.year, self.month, 1)
-
-    @property
     def key(self) -> str:
         return f"{self.year:04}-{self.month:02}"
-
-    # A large folder has hundreds of months, and tags take many times as long for these two.
-
-    @property
-    def name(self) -> str:
-        return str(MONTHS[self.month])
-
-    @property
-    def noun(self) -> str:
-        """What its number counts."""
-        return ngettext("message", "messages", self.messages)
 
 
 def parse_month(text: str) -> tuple[int, int]:

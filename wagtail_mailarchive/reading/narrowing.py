@@ -141,26 +141,29 @@ class Chosen:
         Rows are walked in portions, so that a page costs one look at each however long threads are.
         """
         thread = f"{self.message}__thread"
-        columns = (self.key, thread, f"{thread}__message_count", f"{thread}__last_at")
+        # From the newest on, each thread is met at its newest row first.
+        facts = () if place.is_first else (f"{thread}__message_count", f"{thread}__last_at")
         rows = self.rows.filter(**{f"{thread}__isnull": False})
         begin = place
         newest: dict[int, int] = {}
         found: list[int] = []
         portion = 4 * size
         while len(found) <= size:
-            walked = list(around(rows, self.key, place, portion).values_list(*columns))
+            walked = list(
+                around(rows, self.key, place, portion).values_list(self.key, thread, *facts)
+            )
             if not begin.is_first:
-                met = {each: facts for _, each, *facts in walked if each not in newest}
-                open_ = {
+                # So is one that ends before the page begins.
+                met = {each: known for _, each, *known in walked if each not in newest}
+                lengths = {
                     each: length
                     for each, (length, last_at) in met.items()
                     if not _ends_before(last_at, begin)
                 }
-                long = {each for each, length in open_.items() if length > _LONG}
+                long = {each for each, length in lengths.items() if length > _LONG}
                 newest |= {each: self._newest_of_long(each) for each in long}
-                if short := open_.keys() - long:
+                if short := lengths.keys() - long:
                     newest |= self._newest(short)
-            # Of a thread that ends behind the beginning, the newest row is met first.
             found += [key for key, each, *_ in walked if newest.setdefault(each, key) == key]
             if len(walked) <= portion:
                 break

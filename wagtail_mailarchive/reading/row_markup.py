@@ -10,6 +10,7 @@ from html import escape
 
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.dates import MONTHS
 from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
@@ -155,9 +156,10 @@ def _counted(words: str, number: int) -> str:
 
 def month_options(months: Sequence[Month], chosen: str) -> SafeString:
     """Return the options of a choice of months, of which there may be hundreds."""
+    names = {number: escape(str(name)) for number, name in MONTHS.items()}
     options = (
         f'<option value="{each.key}"{" selected" if each.key == chosen else ""}>'
-        f"{escape(each.name)} {each.year}</option>"
+        f"{names[each.month]} {each.year}</option>"
         for each in months
     )
     return mark_safe("".join(options))  # noqa: S308 (escaped)
