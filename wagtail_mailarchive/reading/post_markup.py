@@ -25,9 +25,10 @@ def summary_markup(
     snippet: str,
 ) -> SafeString:
     """Return what is seen of a message that is folded: who wrote, when, and how it begins."""
-    new = f'<span class="mailarchive-badge">{escape(gettext("New"))}</span> ' if is_new else ""
+    new = escape(gettext("New"))
+    badge = f'<span class="mailarchive-badge">{new}</span> ' if is_new else ""
     return mark_safe(  # noqa: S308 (escaped)
-        f'{author} <h2 id="{anchor}-by" dir="auto">{escape(sender)}</h2> {new}{time}'
+        f'{author} <h2 id="{anchor}-by" dir="auto">{escape(sender)}</h2> {badge}{time}'
         f' <span class="mailarchive-post__snippet" dir="auto">{escape(snippet)}</span>'
     )
 

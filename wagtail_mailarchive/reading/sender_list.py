@@ -62,8 +62,9 @@ class SenderRow:
         """Return what the latest message is about, and its time; `address` leads to it."""
         subject = escape(beginning(self.latest.display_subject, _SUBJECT_LENGTH))
         link = f'<a href="{escape(address)}" dir="auto">{subject}</a>'
+        latest = escape(gettext("Latest:"))
         return mark_safe(  # noqa: S308 (escaped)
-            f'<span class="mailarchive-row__latest">{escape(gettext("Latest:"))} {link}</span>'
+            f'<span class="mailarchive-row__latest">{latest} {link}</span>'
             f" {self.time_markup}"
         )
 
