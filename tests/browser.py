@@ -25,9 +25,8 @@ from playwright.sync_api import (
 # Each width and each scheme once: no screen has colours of its own for a width. `make test` looks
 # at the one in which more goes wrong, `make browser` at both.
 _WINDOWS = [(390, "dark"), (1280, "light")]
-each_window = pytest.mark.parametrize(
-    ("width", "scheme"), _WINDOWS if os.environ.get("BROWSER") == "all" else _WINDOWS[:1]
-)
+EVERYTHING = os.environ.get("BROWSER") == "all"
+each_window = pytest.mark.parametrize(("width", "scheme"), _WINDOWS if EVERYTHING else _WINDOWS[:1])
 # For `emulate_media` on a page that is loaded, which is what takes the time.
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("light", "dark")
 # A machine that is busy is no failure.
