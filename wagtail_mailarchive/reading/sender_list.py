@@ -64,8 +64,7 @@ class SenderRow:
         link = f'<a href="{escape(address)}" dir="auto">{subject}</a>'
         latest = escape(gettext("Latest:"))
         return mark_safe(  # noqa: S308 (escaped)
-            f'<span class="mailarchive-row__latest">{latest} {link}</span>'
-            f" {self.time_markup}"
+            f'<span class="mailarchive-row__latest">{latest} {link}</span> {self.time_markup}'
         )
 
 
