@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connections
 from django.test import Client
 from wagtail.models import APIToken, GroupPagePermission, Page, Revision
 
 from tests import factories
-from wagtail_mailarchive.models import EmailMessagePage
+from wagtail_mailarchive.fetching.upkeep import work_on
+from wagtail_mailarchive.models import EmailMessagePage, UpkeepRun
 from wagtail_mailarchive.models.permissions import manage_permission
 
 
@@ -81,3 +84,18 @@ def manager_of(page: Page) -> User:
     user = user_with(page, "add", "change", "publish")
     user.groups.get().permissions.add(manage_permission().get())
     return user
+
+
+def work() -> None:
+    """Be the worker for upkeep, in a thread of its own as Playwright has this one."""
+
+    def run() -> None:
+        try:
+            for each in UpkeepRun.objects.filter(status="queued"):
+                work_on(each.pk)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(60)

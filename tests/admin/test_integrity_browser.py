@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
 from playwright.sync_api import Page, expect
 
 from tests import factories
-from tests.admin.conftest import manager_of
+from tests.admin.conftest import manager_of, work
 from tests.axe import Violations
 from wagtail_mailarchive.exceptions import ParserFailed
-from wagtail_mailarchive.fetching.upkeep import work_on
 from wagtail_mailarchive.models import (
     EmailFolderPage,
     EmailMessagePage,
     OriginalChunk,
-    UpkeepRun,
     WorkerHeartbeat,
 )
 
@@ -45,21 +41,6 @@ def folder(chromium: Any) -> EmailFolderPage:
     first = OriginalChunk.objects.order_by("pk")[0].pk
     OriginalChunk.objects.filter(pk=first).update(data=b"changed", deflated=False)
     return folder
-
-
-def work() -> None:
-    """Be the worker, in a thread of its own as Playwright has this one."""
-
-    def run() -> None:
-        try:
-            for each in UpkeepRun.objects.filter(status="queued"):
-                work_on(each.pk)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(60)
 
 
 def test_a_check_is_watched_to_its_end_and_everybody_can_use_the_page(

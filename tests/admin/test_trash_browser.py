@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connections
 from playwright.sync_api import Page, expect
 
 from tests import factories
-from tests.admin.conftest import manager_of
+from tests.admin.conftest import manager_of, work
 from tests.axe import Violations
 from tests.browser import each_window
-from wagtail_mailarchive.fetching.upkeep import work_on
-from wagtail_mailarchive.models import UpkeepRun, WorkerHeartbeat
+from wagtail_mailarchive.models import WorkerHeartbeat
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-def work() -> None:
-    """Be the worker, in a thread of its own as Playwright has this one."""
-
-    def run() -> None:
-        try:
-            for each in UpkeepRun.objects.filter(status="queued"):
-                work_on(each.pk)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(60)
 
 
 @each_window
