@@ -41,8 +41,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass by what stays until the end, and come more rarely.
 
-    All that is imported and collected is looked through again and again otherwise: a tenth of the
-    processor's time.
+    All that is imported and collected is looked through again and again otherwise.
     """
     gc.collect()
     gc.freeze()

@@ -229,6 +229,22 @@ def test_stopping_lets_the_pages_that_are_left_stay(folder: EmailFolderPage) -> 
     assert again(other).get_parent().pk != target.pk
 
 
+def test_nobody_is_offered_to_stop_the_last_page(folder: EmailFolderPage) -> None:
+    other, target = factories.folder(), factories.workspace()
+    run = request_move([folder, other], target, user=factories.superuser())
+    seen = [run.is_stoppable]
+
+    def look(**kwargs: Any) -> None:
+        seen.append(UpkeepRun.objects.get(pk=run.pk).is_stoppable)
+
+    post_page_move.connect(look)
+    try:
+        work_on(run.pk)
+    finally:
+        post_page_move.disconnect(look)
+    assert seen == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("meanwhile", "code"),
     [

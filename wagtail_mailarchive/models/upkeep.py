@@ -118,8 +118,16 @@ class UpkeepRun(models.Model):
 
     @property
     def is_stoppable(self) -> bool:
-        """Whether asking for its end would change anything; addresses are brought to their end."""
-        return self.is_active and not self.stop_requested and self.kind != UpkeepKind.READDRESS
+        """Whether asking for its end would change anything.
+
+        Addresses are brought to their end, and so is a page that moves.
+        """
+        if not self.is_active or self.stop_requested or self.kind == UpkeepKind.READDRESS:
+            return False
+        is_at_last_page = self.kind == UpkeepKind.MOVE and self.position + 1 >= len(
+            self.plan["pages"]
+        )
+        return self.status == UpkeepStatus.QUEUED or not is_at_last_page
 
     @property
     def error(self) -> str:
