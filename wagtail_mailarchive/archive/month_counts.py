@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import Final
 
-from django.db.models import Q
+from django.db import connection
 
 from ..models import MonthCount
 from ..models.month_count import WHOLE_MONTH
@@ -15,6 +16,11 @@ from . import rows
 
 _QUARTER = timedelta(minutes=15)
 _REACH = 56  # quarters in fourteen hours, the farthest zone
+# In SQL, because Django takes several times as long to write it as a database to answer it.
+_COUNTED: Final = f"""
+SELECT month, quarter, messages FROM {MonthCount._meta.db_table}
+WHERE folder_id = %s AND messages > 0 AND (quarter = %s OR quarter BETWEEN %s AND %s)
+"""  # noqa: S608 (the table's name is ours)
 
 
 def add(folder_id: int, moments: Iterable[datetime], gone: Iterable[datetime] = ()) -> None:
@@ -42,12 +48,12 @@ def add(folder_id: int, moments: Iterable[datetime], gone: Iterable[datetime] = 
 
 def by_month(folder_id: int, zone: tzinfo) -> dict[tuple[int, int], int]:
     """Return {(year, month): messages} in `zone`, newest first, in one query."""
-    farthest = _farthest_offsets(zone)
-    counted = MonthCount.objects.filter(
-        Q(quarter=WHOLE_MONTH) | Q(quarter__range=farthest), folder_id=folder_id, messages__gt=0
-    ).values_list("month", "quarter", "messages")
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTED, [folder_id, WHOLE_MONTH, *_farthest_offsets(zone)])
+        counted = cursor.fetchall()
     counts: Counter[tuple[int, int]] = Counter()
-    for month, quarter, number in counted:
+    for begin, quarter, number in counted:
+        month = date.fromisoformat(str(begin))  # as text by SQLite
         if quarter == WHOLE_MONTH:
             counts[month.year, month.month] += number
             continue

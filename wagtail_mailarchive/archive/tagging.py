@@ -41,6 +41,7 @@ _OF_TEXTS = f"""
     JOIN {TaggedMessage._meta.db_table} AS tagged ON tagged.content_object_id = text.message_id
     WHERE text.id {{among}} GROUP BY tagged.tag_id ORDER BY COUNT(*) DESC, tagged.tag_id LIMIT %s
 """  # noqa: S608 (the tables' names are ours)
+_IS_TAGGED = f"SELECT 1 FROM {TaggedMessage._meta.db_table} WHERE folder_id = %s LIMIT 1"  # noqa: S608
 
 
 def names_in(typed: str) -> list[str]:
@@ -115,11 +116,15 @@ def tags_of_thread(
 ) -> list[str]:
     """Return the tags that any of `messages` has, by name, the first `most`.
 
-    One query, and for a long thread one before it.
+    One query where nothing in the folder is tagged, as in most; two else, for a long thread three.
 
     Args:
         messages: all are of `thread`.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_TAGGED, [thread.folder_id])
+        if not cursor.fetchall():
+            return []
     tagged = TaggedMessage.objects.order_by()
     if thread.message_count > _LONG and taggings([thread.folder_id]) < thread.message_count:
         own = messages.order_by().filter(pk=OuterRef("content_object"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Count, Q
+from django.db import connection, models
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -145,9 +146,18 @@ class CommentNotice(models.Model):
         return f"{self.folder_id} -> {self.recipient_id}"
 
 
+# In SQL, because Django takes several times as long to write it as a database to answer it.
+_COUNTS: Final = f"""
+SELECT message_id, COUNT(*) FROM {Comment._meta.db_table}
+WHERE state = %s AND message_id IN ({{places}}) GROUP BY message_id
+"""  # noqa: S608 (the table's name is ours)
+
+
 def comment_counts(messages: Collection[int]) -> dict[int, int]:
     """Return how many comments are shown on each of `messages` that has some (one query)."""
     if not messages:
         return {}
-    shown = Comment.objects.filter(message__in=messages, state=CommentState.SHOWN)
-    return dict(shown.values_list("message").annotate(number=Count("pk")).order_by())
+    places = ", ".join(["%s"] * len(messages))
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS.format(places=places), [CommentState.SHOWN.value, *messages])
+        return dict(cursor.fetchall())

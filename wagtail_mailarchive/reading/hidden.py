@@ -66,10 +66,10 @@ def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
     refused, given = refused_sql(request)
     with connection.cursor() as cursor:
         cursor.execute(_HIDDEN.format(refused=refused), [folder_id, folder_id, *given])
-        return [Hidden(*map(_from_database, values)) for values in cursor.fetchall()]
+        return [Hidden(*map(from_database, values)) for values in cursor.fetchall()]
 
 
-def _from_database(value: Any) -> Any:
+def from_database(value: Any) -> Any:
     """Return what Django makes of a column: SQLite keeps times without the zone."""
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=connection.timezone)

@@ -45,7 +45,7 @@ GROUP BY message.thread_id
 def visit(thread: Thread, request: HttpRequest) -> int | None:
     """Note that the reader sees `thread` now; return the key above which messages are new.
 
-    None for readers who are not signed in. On the first visit nothing is new. At most three
+    None where nothing is: for readers who are not signed in, and on the first visit. At most three
     queries.
     """
     reader = request.user.pk if request.user.is_authenticated else None
@@ -67,7 +67,7 @@ def visit(thread: Thread, request: HttpRequest) -> int | None:
         _note(ReadMark(
             thread=thread, reader_id=reader, seen_before=before, seen_until=latest, visited_at=now
         ))  # fmt: skip
-    return before
+    return before if before < latest else None
 
 
 def newer(messages: QuerySet[EmailMessagePage], key: int) -> QuerySet[EmailMessagePage]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Substr
 from django.http import QueryDict
 
 from ..models import EmailMessagePage
@@ -21,14 +22,19 @@ LAST = "last"
 _COLUMNS = (
     *("pk", "slug", "thread_id", "subject", "sender_name", "sender_address", "sent_at"),
     *("sent_offset", "sorted_at", "snippet", "attachment_count", "has_html"),
-    *("message_id", "in_reply_to", "references"),
+    *("message_id", "in_reply_to", "references", "beginning"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadMessage(ShownMessage):
     """The `_COLUMNS` of a message, in their order: a page of Wagtail's around them takes several
-    times as long to make."""
+    times as long to make.
+
+    Attributes:
+        beginning: of its text, with one character more than was asked for where there is more;
+            None where it has none.
+    """
 
     pk: int
     slug: str
@@ -45,6 +51,7 @@ class ThreadMessage(ShownMessage):
     message_id: str
     in_reply_to: list[str]
     references: list[str]
+    beginning: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +103,11 @@ class Where:
         return self == Where()
 
 
-def portion(messages: QuerySet[EmailMessagePage], where: Where, size: int) -> Portion:
-    """Return at most `size` of `messages` (one query)."""
+def portion(
+    messages: QuerySet[EmailMessagePage], where: Where, size: int, characters: int
+) -> Portion:
+    """Return at most `size` of `messages` (one query), each with so many characters of text."""
+    messages = messages.annotate(beginning=Substr("text_entry__body", 1, characters + 1))
     if where.is_last or where.before is not None:
         if where.before is not None:
             messages = _before(messages, where.before)

@@ -59,11 +59,12 @@ def show(page: EmailFolderPage, request: HttpRequest, thread_id: int) -> HttpRes
     only_new = new > 0 and "new" in request.GET
     if only_new:
         messages = latest
-    found = portion(messages, where, PRINT_SIZE if is_printed else PAGE_SIZE)
+    characters = MAX_PRINTED if is_printed else MAX_TEXT
+    found = portion(messages, where, PRINT_SIZE if is_printed else PAGE_SIZE, characters)
     if not found.messages and where.is_first:
         raise Http404
     manner = Manner(
-        characters=MAX_PRINTED if is_printed else MAX_TEXT,
+        characters=characters,
         new_above=new_above,
         is_closed=is_closed,
         is_printed=is_printed,

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models.functions import Substr
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from ..archive.thread_parents import parents
 from ..mime.subjects import canonical_subject
-from ..models import Attachment, EmailMessagePage, MessageText
+from ..models import Attachment, EmailMessagePage
 from ..models.comment import comment_counts
 from ..models.privacy import readable
 from .addresses import message_address
@@ -148,7 +147,7 @@ def posts(
     may_split: bool,
     is_beginning: bool,
 ) -> list[Post]:
-    """Return `messages`, of one thread, as they are shown (at most six queries and what
+    """Return `messages`, of one thread, as they are shown (at most five queries and what
     `archive.thread_parents.parents` asks).
 
     Args:
@@ -156,7 +155,6 @@ def posts(
         may_split: the reader may let a thread begin with any of them but its first.
         is_beginning: the thread's first message is the first of these.
     """
-    texts = _texts(messages, manner.characters)
     attachments = _attachments(messages)
     contents = contents_of([each for some in attachments.values() for each in some])
     answered = _parents(messages, request, thread_address)
@@ -169,7 +167,7 @@ def posts(
     found = []
     for number, each in enumerate(messages):
         address = message_address(folder_address, each.slug)
-        text, is_cut = cut(texts.get(each.pk, ""), manner.characters)
+        text, is_cut = cut(each.beginning or "", manner.characters)
         shown = attachments[each.pk][:_MOST_ATTACHMENTS]
         found.append(
             Post(
@@ -212,12 +210,6 @@ def cut(text: str, characters: int) -> tuple[str, bool]:
         return text, False
     line_end = text.rfind("\n", characters // 2, characters)
     return text[: line_end + 1 if line_end >= 0 else characters], True
-
-
-def _texts(messages: Sequence[ThreadMessage], characters: int) -> dict[int, str]:
-    found = MessageText.objects.filter(message__in=[each.pk for each in messages])
-    beginnings = found.annotate(beginning=Substr("body", 1, characters + 1))
-    return dict(beginnings.values_list("message_id", "beginning"))
 
 
 def _attachments(messages: Sequence[ThreadMessage]) -> Mapping[int, list[Attachment]]:
