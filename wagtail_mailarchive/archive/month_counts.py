@@ -53,14 +53,13 @@ def by_month(folder_id: int, zone: tzinfo) -> dict[tuple[int, int], int]:
         counted = cursor.fetchall()
     counts: Counter[tuple[int, int]] = Counter()
     for begin, quarter, number in counted:
-        month = date.fromisoformat(str(begin))  # as text by SQLite
+        month = str(begin)  # by SQLite it is text
         if quarter == WHOLE_MONTH:
-            counts[month.year, month.month] += number
-            continue
-        moment = _begin(month) + quarter * _QUARTER
-        local = moment.astimezone(zone)
-        counts[moment.year, moment.month] -= number
-        counts[local.year, local.month] += number
+            counts[int(month[:4]), int(month[5:7])] += number
+        elif moved := _moved(month, quarter, zone):
+            utc, local = moved
+            counts[utc] -= number
+            counts[local] += number
     return {key: counts[key] for key in sorted(counts, reverse=True) if counts[key] > 0}
 
 
@@ -86,6 +85,19 @@ def _rows_of(moment: datetime) -> Iterable[tuple[date, int]]:
     before = (utc - _begin(following)) // _QUARTER  # rounds down, so -1 is the last quarter
     if before >= -_REACH:
         yield following, before
+
+
+@lru_cache(maxsize=1 << 14)
+def _moved(begin: str, quarter: int, zone: tzinfo) -> tuple[tuple[int, int], ...]:
+    """Return the months of UTC and of `zone` that a quarter lies in; () where it is one month.
+
+    Args:
+        begin: first day (UTC) of the month that the quarter is near to.
+    """
+    moment = _begin(date.fromisoformat(begin)) + quarter * _QUARTER
+    local = moment.astimezone(zone)
+    found = (moment.year, moment.month), (local.year, local.month)
+    return found if found[0] != found[1] else ()
 
 
 @lru_cache(maxsize=32)

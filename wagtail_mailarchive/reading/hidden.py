@@ -19,6 +19,7 @@ from django.http import HttpRequest
 
 from ..models import EmailMessagePage, MessageText, Thread
 from ..models.privacy import refused_pages, refused_sql
+from ..models.raw_values import from_database
 
 # In SQL, because Django takes many times as long to write it as a database to answer it. Two sets,
 # because each has an index to find its few rows; a condition with OR walks the folder.
@@ -67,13 +68,6 @@ def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
     with connection.cursor() as cursor:
         cursor.execute(_HIDDEN.format(refused=refused), [folder_id, folder_id, *given])
         return [Hidden(*map(from_database, values)) for values in cursor.fetchall()]
-
-
-def from_database(value: Any) -> Any:
-    """Return what Django makes of a column: SQLite keeps times without the zone."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=connection.timezone)
-    return value
 
 
 def readable_texts(folder_id: int, request: HttpRequest) -> QuerySet[MessageText]:

@@ -8,7 +8,7 @@ at a time is what search is for.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -117,14 +117,14 @@ class Chosen:
         rows: of `MessageText`, or of `AccountMessage` where that has the order.
         key: what sorts them by date.
         message: leads from a row to the message.
-        texts: the same, in all folders and by no index of keys: for messages that are found by
-            other ways.
+        texts: gives the same, in all folders and by no index of keys: for messages that are found
+            by other ways.
     """
 
     rows: QuerySet[Any]
     key: str
     message: str
-    texts: QuerySet[MessageText]
+    texts: Callable[[], QuerySet[MessageText]]
 
     def with_messages(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
         """Return `rows` with `columns` of their messages, whose rest stays in the database."""
@@ -181,37 +181,46 @@ class Chosen:
 
     def _newest(self, thread_ids: Collection[int]) -> dict[int, int]:
         """Return the key of each thread's newest row (one query)."""
-        texts = self.texts.filter(message__thread__in=thread_ids).order_by()
+        texts = self.texts().filter(message__thread__in=thread_ids).order_by()
         return dict(texts.values_list("message__thread").annotate(newest=Max("pk")))
 
 
 def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzinfo) -> Chosen:
     """Return what is wanted of a folder and the reader may be told of."""
-    rows: QuerySet[Any]
-    texts = MessageText.objects.alias(own_key=unindexed("pk"))
-    if narrowing.account is not None:
-        key, message = "text_id", "text__message"
-        rows = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
-        texts = texts.filter(Exists(rows.filter(text=OuterRef("pk"))))
-    else:
-        key, message = "pk", "message"
-        rows = MessageText.objects.filter(folder=folder_id)
-        wanted: dict[str, Any] = {}
-        if narrowing.sender is not None:
-            wanted["sender"] = narrowing.sender
-        if narrowing.list_id:
-            wanted["list_id"] = narrowing.list_id
-        if narrowing.has_attachment:
-            wanted["has_attachment"] = True
-        rows, texts = rows.filter(**wanted), texts.filter(**wanted)
+    wanted: dict[str, Any] = {}
+    if narrowing.sender is not None:
+        wanted["sender"] = narrowing.sender
+    if narrowing.list_id:
+        wanted["list_id"] = narrowing.list_id
+    if narrowing.has_attachment:
+        wanted["has_attachment"] = True
     between = narrowing.between(zone)
+    times: dict[str, int] = {}
     if between is not None:
         begin, end = (int(moment.timestamp()) << SEQUENCE_BITS for moment in between)
-        rows = rows.filter(**{f"{key}__gte": begin, f"{key}__lt": end})
-        texts = texts.filter(own_key__gte=begin, own_key__lt=end)
+        times = {"gte": begin, "lt": end}
     refused = refused_pages(request)
-    rows = rows.filter(**{f"{message}__live": True}).exclude(**{f"{message}__in": refused})
-    texts = texts.filter(message__live=True).exclude(message__in=refused)
+    rows: QuerySet[Any]
+    if narrowing.account is not None:
+        key, message, asked = "text_id", "text__message", {"account": narrowing.account}
+        rows = AccountMessage.objects.all()
+    else:
+        key, message, asked = "pk", "message", wanted
+        rows = MessageText.objects.all()
+    placed = {f"{key}__{name}": value for name, value in times.items()}
+    live = {f"{message}__live": True}
+    rows = rows.filter(folder=folder_id, **asked, **placed, **live)
+    rows = rows.exclude(**{f"{message}__in": refused})
+
+    def texts() -> QuerySet[MessageText]:
+        timed = {f"own_key__{name}": value for name, value in times.items()}
+        found = MessageText.objects.alias(own_key=unindexed("pk"))
+        found = found.filter(**wanted, **timed, message__live=True).exclude(message__in=refused)
+        if narrowing.account is None:
+            return found
+        of_account = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
+        return found.filter(Exists(of_account.filter(text=OuterRef("pk"))))
+
     return Chosen(rows, key, message, texts)
 
 

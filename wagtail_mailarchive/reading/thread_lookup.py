@@ -15,7 +15,7 @@ from wagtail.models import Page
 from ..archive.thread_summaries import Summary, folded, summarise
 from ..models import EmailFolderPage, EmailMessagePage, FormerThread, Thread
 from ..models.privacy import readable, refused_sql
-from .hidden import from_database
+from ..models.raw_values import from_database
 
 _LONG = 200  # messages
 _SAMPLES = (20, 200)  # messages

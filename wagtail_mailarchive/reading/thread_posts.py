@@ -89,6 +89,14 @@ class Post:
         return self.message.snippet
 
     @property
+    def new_class(self) -> str:
+        return " mailarchive-post--new" if self.is_new else ""
+
+    @property
+    def open_attribute(self) -> str:
+        return " open" if self.is_open else ""
+
+    @property
     def time_markup(self) -> SafeString:
         return time_markup(self.message.sorted_at)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from html import escape
 
 from django.utils.dates import MONTHS
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language_bidi, ngettext
+from django.utils.translation import get_language, get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from .listing import Month
@@ -24,6 +25,8 @@ _WIDEST = 120
 _APART = 12.0
 HEIGHT = 56  # pixels
 _LOWEST = 3
+# Timelines kept in a process, some tens of kilobytes each.
+_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Line:
     is_chosen: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
     """Attributes: bars: oldest first; lines: all months, newest first; is_cut: bars are not all."""
 
@@ -74,11 +77,11 @@ class Timeline:
 
     # There are hundreds of months, and the template language takes fifty times as long.
 
-    @property
+    @cached_property
     def bars_markup(self) -> SafeString:
         return mark_safe("".join(_bar_markup(bar) for bar in self.bars))  # noqa: S308 (escaped)
 
-    @property
+    @cached_property
     def lines_markup(self) -> SafeString:
         return mark_safe("".join(_line_markup(line) for line in self.lines))  # noqa: S308
 
@@ -111,6 +114,21 @@ def timeline(
     """
     if len(months) < 2:
         return None
+    # Asked once, because joining an address takes longer than all the rest of a month.
+    before, _month, after = address_of("0000-00").partition("0000-00")
+    return _drawn(tuple(months), chosen, before, after, get_language())
+
+
+@lru_cache(maxsize=_KEPT)
+def _drawn(
+    months: tuple[Month, ...], chosen: str, before: str, after: str, language: str | None
+) -> Timeline:
+    """Return the timeline, which stays the same until mail comes.
+
+    Args:
+        before, after: what stands around "2026-03" in the address of a month.
+        language: the active one.
+    """
     first, last = _span(months, chosen)
     count = last - first + 1
     shown = [month for month in reversed(months) if first <= _ordinal(month) <= last]
@@ -118,8 +136,6 @@ def timeline(
     mirrored = get_language_bidi()
     slot = 100 / count
     titles, numbers = _titles(months), _numbers(months)
-    # Asked once, because joining an address takes longer than all the rest of a month.
-    before, _month, after = address_of("0000-00").partition("0000-00")
 
     def at(place: float, width: float = 0.0) -> str:
         return f"{(100 - place - width if mirrored else place):.3f}%"
