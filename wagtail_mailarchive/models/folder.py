@@ -11,12 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalManyToManyField
 from wagtail.admin.panels import FieldPanel, HelpPanel, MultiFieldPanel
 from wagtail.models import BaseViewRestriction, Page, PageViewRestriction, get_page_models
-from wagtail.url_routing import RouteResult
 
 from ..conf import archive_settings
 from .comment import Commenters, Moderation
 from .permissions import FolderPermissionTester, groups_reading_in_admin
-from .routing import RoutedPage
+from .routing import RoutedPage, RoutesMessages
 from .site_settings import effective_settings, is_on
 
 WHO_CAN_READ = {
@@ -60,7 +59,7 @@ class WhoCanReadPanel(HelpPanel):
             return self.instance.pk is None
 
 
-class EmailFolderPage(RoutedPage, Page):
+class EmailFolderPage(RoutedPage, RoutesMessages, Page):
     """A folder of archived mail under a workspace."""
 
     urlconf = "wagtail_mailarchive.reading.folder_urls"
@@ -155,12 +154,6 @@ class EmailFolderPage(RoutedPage, Page):
         made = PageViewRestriction.objects.create(page=self.page_ptr, restriction_type=kind)
         if privacy == "editors":
             made.groups.set(groups_reading_in_admin(self))
-
-    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        found = super().route(request, path_components)
-        if getattr(found.page, "folder_id", None) == self.pk:
-            found.page.folder = self  # or its page asks for the folder again
-        return found
 
     def permissions_for_user(self, user: Any) -> FolderPermissionTester:
         return FolderPermissionTester(user, self)

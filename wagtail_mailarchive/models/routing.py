@@ -9,11 +9,16 @@ the models. Views take `(page, request, ...)`.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import Http404, HttpRequest
 from wagtail.contrib.routable_page.models import RoutablePageMixin
 from wagtail.url_routing import RouteResult
+
+from .unindexed import unindexed
+
+if TYPE_CHECKING:
+    from .message import EmailMessagePage
 
 # The path of the page that a request has come to.
 _REACHABLE = "_mailarchive_reachable"
@@ -60,3 +65,35 @@ class RoutedPage(RoutablePageMixin):
     def get_subpage_urls(cls) -> Any:
         names = (cls.urlconf, cls.collaboration_urlconf)
         return [pattern for name in names for pattern in import_module(name).urlpatterns]
+
+
+class RoutesMessages:
+    """Mixin, behind `RoutedPage` and before `Page`, for the page whose children are messages.
+
+    Wagtail asks for the page below first, and then for what kind of page that is.
+    """
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        """Find the page at an address at or below this one: a message by one query.
+
+        Raises:
+            Http404: there is none.
+        """
+        folder: Any = self
+        if path_components:
+            slug, *rest = path_components
+            if message := _message(folder, slug):
+                message._cached_parent_obj = folder  # as Wagtail does
+                message.folder = folder
+                return message.route(request, rest)
+        page: Any = super()
+        return page.route(request, path_components)
+
+
+def _message(folder: Any, slug: str) -> EmailMessagePage | None:
+    from .message import EmailMessagePage
+
+    # By the index of slugs: that of folders leads to all messages.
+    messages = EmailMessagePage.objects.alias(own_folder=unindexed("folder"))
+    found: EmailMessagePage | None = messages.filter(own_folder=folder.pk, slug=slug).first()
+    return found
