@@ -17,7 +17,7 @@ from wagtail_mailarchive.admin import integrity
 from wagtail_mailarchive.archive import chain
 from wagtail_mailarchive.archive.dkim_keys import Remembering
 from wagtail_mailarchive.exceptions import OriginalDamaged, ParserFailed
-from wagtail_mailarchive.fetching import upkeep, upkeep_requests
+from wagtail_mailarchive.fetching import upkeep_requests, upkeep_work
 from wagtail_mailarchive.fetching.upkeep import work_on
 from wagtail_mailarchive.models import (
     EmailFolderPage,
@@ -325,7 +325,7 @@ def test_attachments_are_counted_and_read_from_the_page_of_the_whole_site(
 def test_signatures_are_checked_from_the_page_of_the_whole_site_where_look_ups_are_allowed(
     folder: EmailFolderPage, manager: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "Remembering", lambda: Remembering(lambda name: None))
+    monkeypatch.setattr(upkeep_work, "Remembering", lambda: Remembering(lambda name: None))
     header = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=s1; h=from; bh=YQ==; b=YQ=="
     factories.archive(folder, factories.raw(), factories.raw(DKIM_Signature=header))
     admin = browser_of(factories.superuser())

@@ -17,7 +17,7 @@ from django.test import override_settings
 from tests import factories, settings
 from wagtail_mailarchive.archive import dkim, dkim_keys
 from wagtail_mailarchive.archive.dkim_keys import NoAnswer, Remembering
-from wagtail_mailarchive.fetching import upkeep, upkeep_requests
+from wagtail_mailarchive.fetching import upkeep_requests, upkeep_work
 from wagtail_mailarchive.fetching.upkeep import work_on
 from wagtail_mailarchive.fetching.upkeep_progress import progress
 from wagtail_mailarchive.mime.dkim.process import DkimProcess
@@ -166,8 +166,8 @@ def test_slow_answers_end_a_batch_and_not_the_work(
     keys: tuple[bytes, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each message takes as long as a batch may, and so is a batch of its own."""
-    monkeypatch.setattr(upkeep, "_SIGNED_SECONDS", -1.0)
-    monkeypatch.setattr(upkeep, "Remembering", lambda: Remembering(lambda name: None))
+    monkeypatch.setattr(upkeep_work, "_SIGNED_SECONDS", -1.0)
+    monkeypatch.setattr(upkeep_work, "Remembering", lambda: Remembering(lambda name: None))
     pages = factories.archive(factories.folder(), *(signed(keys[0], f"{n}\n") for n in range(3)))
     positions: list[tuple[int, int]] = []
     said = override_settings(
@@ -186,7 +186,7 @@ def dns(keys: tuple[bytes, str], monkeypatch: pytest.MonkeyPatch) -> None:
     def remembering() -> Remembering:
         return Remembering(lambda name: keys[1] if name == NAME else None)
 
-    monkeypatch.setattr(upkeep, "Remembering", remembering)
+    monkeypatch.setattr(upkeep_work, "Remembering", remembering)
 
 
 def requested() -> UpkeepRun | None:

@@ -26,7 +26,7 @@ from wagtail_mailarchive import tasks
 from wagtail_mailarchive.archive import chain, problems, sampling, verify
 from wagtail_mailarchive.archive.problems import Found
 from wagtail_mailarchive.exceptions import OriginalDamaged, ParserFailed, StorageError
-from wagtail_mailarchive.fetching import integrity_alarm, upkeep, upkeep_requests
+from wagtail_mailarchive.fetching import held_run, integrity_alarm, upkeep_requests, upkeep_work
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.fetching.upkeep_requests import open_run, request, stop
 from wagtail_mailarchive.mime import VERSION
@@ -57,7 +57,7 @@ def folder() -> EmailFolderPage:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_ORIGINALS", "_LINKS", "_MESSAGES"):
         monkeypatch.setattr(verify, name, 2)
-    monkeypatch.setattr(upkeep, "_TOGETHER", 2)
+    monkeypatch.setattr(upkeep_work, "_TOGETHER", 2)
 
 
 def verifying(folder: EmailFolderPage | None = None) -> UpkeepRun:
@@ -269,7 +269,7 @@ def test_what_nobody_foresaw_is_noted_and_raised_within_a_batch_as_well(
 def test_a_check_that_finds_nothing_but_problems_ends_early(
     folder: EmailFolderPage, small_batches: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "MOST_PROBLEMS", 3)
+    monkeypatch.setattr(held_run, "MOST_PROBLEMS", 3)
     factories.archive(folder, *(factories.raw() for _ in range(9)))
     damage(9)
     run = verifying()

@@ -15,7 +15,7 @@ from tests.mime import documents
 from tests.reading import mail
 from wagtail_mailarchive.archive import originals
 from wagtail_mailarchive.exceptions import StorageError
-from wagtail_mailarchive.fetching import upkeep, upkeep_requests
+from wagtail_mailarchive.fetching import upkeep_requests, upkeep_work
 from wagtail_mailarchive.fetching.upkeep import Verdict, work_on
 from wagtail_mailarchive.fetching.upkeep_progress import progress
 from wagtail_mailarchive.models import (
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> EmailFolderPage:
-    monkeypatch.setattr(upkeep, "_ATTACHMENTS", 2)
+    monkeypatch.setattr(upkeep_work, "_ATTACHMENTS", 2)
     folder = factories.folder()
     texts = [mail.attached(f"{n}.txt", b"Text %d" % n, "text/plain") for n in range(4)]
     factories.archive(folder, *texts, mail.attached("x.pdf", b"%PDF- broken"))

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from ..archive import contents, dkim
-from ..fetching.upkeep import to_reprocess, to_retry
+from ..fetching.upkeep_work import to_reprocess, to_retry
 from ..models import ContentState, DkimVerdict, EmailFolderPage, EmailMessagePage
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from wagtail.actions.move_page import MovePageAction, MovePagePermissionError
@@ -19,9 +18,7 @@ from ..archive import pages, tree
 from ..archive.transactions import commit
 from ..exceptions import MoveForbidden, PageToMoveGone, SlugTakenThere
 from ..models import EmailMessagePage, UpkeepKind, UpkeepRun
-
-if TYPE_CHECKING:
-    from .upkeep import Held
+from .held_run import Held
 
 _TOGETHER = 1000
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from ..archive import erasing, trash
 from ..models import EmailMessagePage, TrashedFolder, TrashEntry, UpkeepKind, UpkeepRun
-
-if TYPE_CHECKING:
-    from .upkeep import Held
+from .held_run import Held
 
 
 def total(run: UpkeepRun) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...fetching.upkeep import to_reprocess
 from ...fetching.upkeep_requests import open_run
+from ...fetching.upkeep_work import to_reprocess
 from ...models import UpkeepKind, UpkeepRun, UpkeepStatus
 from ..upkeep import folder_of, work_to_the_end
 
