@@ -43,10 +43,7 @@ demo: $(VENV)/.ready-demo ## Run a small intranet with mail at http://localhost:
 test: $(VENV)/.ready-dev ## Run the tests, but not the soak; installs Dovecot, Chromium and PostgreSQL if it may
 	@scripts/servers.sh
 	@scripts/axe.sh
-	@MIGRATED=$$(mktemp -d) && export MIGRATED && trap 'rm -rf "$$MIGRATED"' EXIT && \
-		$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS) && \
-		echo "What writes and searches, on PostgreSQL:" && \
-		$(RUN) -m tests.postgresql_lane -n $(WORKERS) --dist worksteal $(FIRST_ON_POSTGRESQL)
+	@scripts/tests.sh $(RUN) $(WORKERS) $(FIRST_ON_POSTGRESQL) -- $(PYTEST_ARGS)
 
 postgresql: $(VENV)/.ready-dev ## Run all tests in which the database has a say on PostgreSQL
 	@scripts/servers.sh

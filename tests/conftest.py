@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.utils import translation
 
 # The same examples in each run, so that a change is judged by what it changes; others with
 # HYPOTHESIS=random, to look for what nobody thought of.
@@ -58,3 +59,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             not item.get_closest_marker("slow") or bool(item.get_closest_marker("django_db"))
         )
     )
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_settings() -> Generator[None]:
+    """Leave no test the language that a request of the one before asked for."""
+    yield
+    translation.deactivate()

@@ -7,6 +7,7 @@ write run on both.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.servers.postgresql import PostgreSQL, PostgreSQLUnavailable
 
 
 def main(arguments: list[str]) -> int:
+    # Or the server would stay when somebody ends this process.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         with PostgreSQL() as server:
             if folder := os.environ.get("MIGRATED"):
