@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -32,6 +33,7 @@ if _url.scheme == "postgresql":
             "USER": _url.username,
             "PASSWORD": _url.password or "",
             "NAME": _url.path.lstrip("/"),
+            "OPTIONS": json.loads(os.environ.get("TEST_DATABASE_OPTIONS", "{}")),
             "TEST": {"TEMPLATE": os.environ.get("TEST_DATABASE_TEMPLATE")},
         }
     }
