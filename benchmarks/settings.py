@@ -1,7 +1,7 @@
 """The test site's settings, on a database that survives a power cut.
 
-BENCH_DATABASE: an entry for DATABASES, in JSON. BENCH_ORIGINALS: a folder for originals, if they
-are not to be kept in the database.
+BENCH_DATABASE: an entry for DATABASES, in JSON. BENCH_OPTIONS: more OPTIONS of it, in JSON.
+BENCH_ORIGINALS: a folder for originals, if they are not to be kept in the database.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tests.settings import WAGTAIL_MAILARCHIVE as TEST_ARCHIVE
 DEBUG = False
 LOGGING_CONFIG = None
 DATABASES = {"default": json.loads(os.environ["BENCH_DATABASE"])}
+if options := os.environ.get("BENCH_OPTIONS"):
+    DATABASES["default"].setdefault("OPTIONS", {}).update(json.loads(options))
 INSTALLED_APPS = [*TEST_APPS]
 if "postgresql" in DATABASES["default"]["ENGINE"]:
     INSTALLED_APPS.append("django.contrib.postgres")

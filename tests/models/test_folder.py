@@ -114,6 +114,23 @@ def test_an_unpublished_folder_hides_its_live_messages() -> None:
         Page.objects.get(pk=message.pk).specific.route(request, [])
 
 
+def test_the_same_mail_in_two_folders_is_found_below_each(client: Client) -> None:
+    raw = factories.raw("Twice")
+    one, other = (factories.folder() for _ in range(2))
+    [here], [there] = factories.archive(one, raw), factories.archive(other, raw)
+    assert here.slug == there.slug
+    for folder, message in ((one, here), (other, there)):
+        found = client.get(f"{folder.url}{message.slug}/").context["page"]
+        assert (found.pk, found.folder.pk) == (message.pk, folder.pk)
+
+
+def test_mail_of_another_folder_is_not_found_below_this_one(client: Client) -> None:
+    folder, private = factories.folder(), factories.folder(privacy="login")
+    [message] = factories.archive(private, factories.raw())
+    assert client.get(f"{folder.url}{message.slug}/").status_code == 404
+    assert client.get(f"{private.url}{message.slug}/").status_code == 302
+
+
 def test_a_folder_is_never_copied_nor_deleted_with_mail_in_it() -> None:
     folder = factories.folder()
     admin = factories.superuser()

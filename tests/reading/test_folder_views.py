@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from wagtail.models import PageViewRestriction
 
 from tests import factories
@@ -305,6 +306,18 @@ def test_years_stand_below_the_bars_as_far_as_there_is_room(
     found = timeline([Month(year, month, 1) for year, month in reversed(months)], "", str)
     assert found is not None
     assert [label.text for label in found.labels] == years
+
+
+def test_a_timeline_that_was_drawn_before_speaks_the_language_of_today() -> None:
+    months = [Month(2026, 10, 1), Month(2026, 5, 3)]
+    drawn = {}
+    for language in ("en", "de", "en"):
+        with translation.override(language):
+            drawn[language] = timeline(months, "", str)
+    assert [each.lines[0].title for each in drawn.values() if each] == [
+        "October 2026",
+        "Oktober 2026",
+    ]
 
 
 def test_the_timeline_runs_with_the_script(client: Client, folder: EmailFolderPage) -> None:
