@@ -210,7 +210,7 @@ def queries_of(client: Client, address: str) -> int:
     return len(captured)
 
 
-@pytest.mark.parametrize(("route", "expected"), [("", 14), ("?view=text", 14), ("body/", 13)])
+@pytest.mark.parametrize(("route", "expected"), [("", 13), ("?view=text", 13), ("body/", 12)])
 def test_the_number_of_queries_is_constant(client: Client, route: str, expected: int) -> None:
     folder = factories.folder()
     (page,) = factories.archive(folder, mail.html())

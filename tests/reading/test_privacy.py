@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client, RequestFactory
-from wagtail.models import Page, PageViewRestriction
+from wagtail.models import Page, PageViewRestriction, Site
 
 from tests import factories
 from tests.reading import mail
@@ -155,6 +156,18 @@ def test_a_page_far_above_hides_mail_too() -> None:
     top.unpublish()
     assert Client().get(message.url).status_code == 404
     assert Client().get(folder.url).status_code == 404
+
+
+def test_a_page_above_the_root_of_the_site_hides_mail_too() -> None:
+    top = factories.workspace()
+    root = factories.workspace(parent=top)
+    (message,) = factories.archive(factories.folder(root), mail.html())
+    Site.objects.create(hostname="mail.example.org", root_page=root)
+    client = Client(SERVER_NAME="mail.example.org")
+    address = urlsplit(message.full_url).path
+    assert client.get(address).status_code == 200
+    top.unpublish()
+    assert client.get(address).status_code == 404
 
 
 def test_private_mail_that_names_a_public_folder_is_not_found_there(archive: Archive) -> None:

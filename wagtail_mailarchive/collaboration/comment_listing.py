@@ -1,31 +1,30 @@
 """The comments of a message as one reader sees them, a page at a time.
 
 `?comments=` in the address says from which comment on, `?reply=` which one is being replied to and
-`?edit=` which one is being changed; what leads nowhere is left alone.
+`?edit=` which one is being changed; what leads nowhere is left alone. The form is in `shown_form`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from ..models import Comment, CommentState, EmailMessagePage
-from ..models.comment import MAX_NAME, MAX_TEXT, comment_counts
-from .comment_form import TRAP, shown_now
+from ..models.comment import comment_counts
 from .comment_places import FORM, SECTION, anchor, asked_key, draft_place, permalink
-from .comment_rules import can_edit, is_closed, is_own, may_comment, own_of_guest, too_late
+from .comment_reader import Reader
+from .comment_rules import can_edit, is_own
 from .comment_text import comment_as_html
 from .drafts import Draft, kept
+from .shown_form import CommentForm, form_for, refusal
 
 PAGE_SIZE: Final = 25  # comments that are no replies
 
@@ -64,32 +63,6 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class CommentForm:
-    """The form at the end.
-
-    Attributes:
-        parent: what is replied to; None for a comment of its own.
-        asks_name: of guests.
-        has_to_sign_in: what is written is kept until then.
-        shown: the signed time.
-    """
-
-    address: str
-    text: str
-    name: str
-    parent: Comment | None
-    problems: list[str]
-    asks_name: bool
-    has_to_sign_in: bool
-    shown: str
-    without_parent: str
-    max_text: int = MAX_TEXT
-    max_name: int = MAX_NAME
-    trap: str = TRAP
-    anchor: str = FORM
-
-
-@dataclass(frozen=True, slots=True)
 class Discussion:
     """All that a message's page shows of comments.
 
@@ -114,40 +87,6 @@ class Discussion:
         return not (self.comments or self.number or self.form or self.refusal)
 
 
-class _Reader:
-    """What is asked of the reader once, and not for each comment."""
-
-    def __init__(self, page: EmailMessagePage, request: HttpRequest) -> None:
-        self.request = request
-        self.folder = page.folder
-        user: Any = request.user
-        self.may_comment = may_comment(self.folder, user)
-        self.moderates = bool(
-            user.is_authenticated and self.folder.permissions_for_user(user).can_moderate_comments()
-        )
-
-    def seen(self, comments: QuerySet[Comment]) -> QuerySet[Comment]:
-        """Return those of `comments` whose words this reader sees."""
-        return comments.filter(self._sees)
-
-    def standing(self, page: EmailMessagePage) -> QuerySet[Comment]:
-        """Return the comments on `page` that are no replies and that something is shown of."""
-        replies = self.seen(Comment.objects.filter(parent=OuterRef("pk")))
-        found: QuerySet[Comment] = Comment.objects.filter(message=page, parent=None)
-        return found.filter(self._sees | Exists(replies))
-
-    @cached_property
-    def _sees(self) -> Q:
-        seen = Q(state=CommentState.SHOWN)
-        if self.moderates:
-            return seen | Q(state=CommentState.HELD)
-        if self.request.user.is_authenticated:
-            return seen | Q(state=CommentState.HELD, author=self.request.user.pk)
-        if own := own_of_guest(self.request):
-            return seen | Q(state=CommentState.HELD, pk__in=own)
-        return seen
-
-
 def discussion(
     page: EmailMessagePage, request: HttpRequest, address: str, *, has_some: bool = True
 ) -> Discussion:
@@ -157,16 +96,16 @@ def discussion(
         address: of `page`.
         has_some: whether there may be comments, in whatever state.
     """
-    reader = _Reader(page, request)
-    asked = _number(request, "comments")
+    reader = Reader(page, request)
+    asked = asked_key(request.GET.get("comments", ""))
     top, further = _top(page, reader, asked) if has_some else ([], None)
     comments = _shown(top, page, reader, address) if top else []
     number = _count(page, len(top), further, asked) if has_some else 0
     return Discussion(
         number=number,
         comments=comments,
-        form=_form(page, reader, address),
-        refusal=_refusal(reader, bool(comments)),
+        form=form_for(page, reader, address),
+        refusal=refusal(reader, bool(comments)),
         first_address=f"{address}#{SECTION}" if asked else "",
         later_address=f"{address}?{urlencode({'comments': further})}#{SECTION}" if further else "",
         address=address,
@@ -176,7 +115,7 @@ def discussion(
 def portion_of(comment: Comment, request: HttpRequest, address: str) -> str | None:
     """Return the address of the page that shows `comment`; None if this reader sees none of it."""
     page = comment.message
-    reader = _Reader(page, request)
+    reader = Reader(page, request)
     if not reader.seen(Comment.objects.filter(pk=comment.pk)).exists():
         return None
     place = comment.parent_id or comment.pk
@@ -188,7 +127,7 @@ def portion_of(comment: Comment, request: HttpRequest, address: str) -> str | No
 
 
 def _top(
-    page: EmailMessagePage, reader: _Reader, asked: int | None
+    page: EmailMessagePage, reader: Reader, asked: int | None
 ) -> tuple[list[Comment], int | None]:
     standing = reader.standing(page)
     if asked is not None:
@@ -203,16 +142,14 @@ def _count(page: EmailMessagePage, here: int, further: int | None, asked: int | 
     return comment_counts([page.pk]).get(page.pk, 0)
 
 
-def _shown(
-    top: list[Comment], page: EmailMessagePage, reader: _Reader, address: str
-) -> list[Shown]:
+def _shown(top: list[Comment], page: EmailMessagePage, reader: Reader, address: str) -> list[Shown]:
     replies: defaultdict[int | None, list[Comment]] = defaultdict(list)
     below = reader.seen(Comment.objects.filter(parent__in=[each.pk for each in top]))
     for each in below.order_by("pk"):
         replies[each.parent_id].append(each)
     mentioned = _mentioned([*top, *(each for some in replies.values() for each in some)])
     draft = kept(reader.request, draft_place(page))
-    edited = draft.edits if draft and draft.edits else _number(reader.request, "edit")
+    edited = draft.edits if draft and draft.edits else asked_key(reader.request.GET.get("edit", ""))
 
     def one(comment: Comment, answers: list[Shown]) -> Shown:
         return _one(comment, answers, reader, address, mentioned, draft, edited)
@@ -223,7 +160,7 @@ def _shown(
 def _one(
     comment: Comment,
     replies: list[Shown],
-    reader: _Reader,
+    reader: Reader,
     address: str,
     mentioned: Mapping[int, Collection[str]],
     draft: Draft | None,
@@ -298,63 +235,3 @@ def _mentioned(comments: list[Comment]) -> Mapping[int, Collection[str]]:
         for pk, name in names:
             found[pk].add(name)
     return found
-
-
-def _form(page: EmailMessagePage, reader: _Reader, address: str) -> CommentForm | None:
-    request = reader.request
-    is_guest = not request.user.is_authenticated
-    if is_closed(reader.folder) or not (reader.may_comment or is_guest):
-        return None
-    draft = kept(request, draft_place(page))
-    if draft and draft.edits:
-        draft = _of_change(draft, draft.edits, page, request)
-    parent = _parent(page, draft, _number(request, "reply"))
-    return CommentForm(
-        address=f"{address.rstrip('/')}/comments/",
-        text=draft.text if draft else "",
-        name=draft.name if draft else "",
-        parent=parent,
-        problems=draft.problems if draft else [],
-        asks_name=is_guest and reader.may_comment,
-        has_to_sign_in=is_guest and not reader.may_comment,
-        shown=shown_now(page),
-        without_parent=f"{address}#{FORM}",
-    )
-
-
-def _of_change(
-    draft: Draft, key: int, page: EmailMessagePage, request: HttpRequest
-) -> Draft | None:
-    """Return what was typed to change a comment, for the form, if it cannot be changed any more.
-
-    None where it can, or its author has not signed in again yet.
-    """
-    comment = Comment.objects.filter(pk=key, message=page).first()
-    if comment is None:
-        return replace(draft, edits=None)
-    waits = not (comment.is_guest or request.user.is_authenticated)
-    if waits or can_edit(comment, request):
-        return None
-    return replace(draft, edits=None, parent=comment.parent_id, problems=[too_late()])
-
-
-def _parent(page: EmailMessagePage, draft: Draft | None, asked: int | None) -> Comment | None:
-    """Return what is replied to: what the address says, else what the draft was written for."""
-    key = asked if asked is not None else draft and draft.parent
-    if not key:
-        return None
-    return Comment.objects.filter(pk=key, message=page, state=CommentState.SHOWN).first()
-
-
-def _refusal(reader: _Reader, has_comments: bool) -> str:
-    if reader.may_comment or not has_comments:
-        return ""
-    if is_closed(reader.folder):
-        return _("Comments are closed in this folder.")
-    if reader.request.user.is_authenticated:
-        return _("You can read comments in this folder, but not write any.")
-    return ""
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    return asked_key(request.GET.get(name, ""))

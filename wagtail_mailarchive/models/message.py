@@ -208,8 +208,8 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
     def permissions_for_user(self, user: Any) -> MessagePermissionTester:
         return MessagePermissionTester(user, self)
 
-    def is_reachable(self, parent: str = "") -> bool:
-        return not self.trashed and super().is_reachable(parent)
+    def is_shown(self) -> bool:
+        return not self.trashed and super().is_shown()
 
     # -- how Wagtail sees it ------------------------------------------------------------------
 

@@ -20,8 +20,10 @@ from .unindexed import unindexed
 if TYPE_CHECKING:
     from .message import EmailMessagePage
 
-# The path of the page that a request has come to.
-_REACHABLE = "_mailarchive_reachable"
+# Where Wagtail leaves the page that it came from, with each step down.
+_PARENT = "_cached_parent_obj"
+# Of a site's root as a rule: above it is but the root of the tree, which is never unpublished.
+_SITE_DEPTH = 2
 
 
 class RoutedPage(RoutablePageMixin):
@@ -35,19 +37,14 @@ class RoutedPage(RoutablePageMixin):
     urlconf: ClassVar[str]
     collaboration_urlconf: ClassVar[str]
 
-    def is_reachable(self, parent: str = "") -> bool:
-        """Whether this page and all above it are published; one query.
-
-        Args:
-            parent: the path of a page that is known to be so. Nothing is asked if it is the one
-                above this.
-        """
+    def is_shown(self) -> bool:
+        """Whether this page is published, whatever stands above it."""
         page: Any = self
-        if not page.live:
-            return False
-        if parent and page.path[: -page.steplen] == parent:
-            return True
-        return not page.get_ancestors().filter(live=False).exists()
+        return bool(page.live)
+
+    def is_reachable(self) -> bool:
+        """Whether this page and all above it are published; one query."""
+        return self.is_shown() and not _has_unpublished_above(self)
 
     def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
         """Find the page at an address at or below this one.
@@ -55,16 +52,27 @@ class RoutedPage(RoutablePageMixin):
         Raises:
             Http404: there is none, or this page or one above it is not published.
         """
-        if not self.is_reachable(getattr(request, _REACHABLE, "")):
+        if not self.is_shown() or _came_through_unpublished(self):
             raise Http404
-        page: Any = self
-        setattr(request, _REACHABLE, page.path)
         return super().route(request, path_components)
 
     @classmethod
     def get_subpage_urls(cls) -> Any:
         names = (cls.urlconf, cls.collaboration_urlconf)
         return [pattern for name in names for pattern in import_module(name).urlpatterns]
+
+
+def _came_through_unpublished(page: Any) -> bool:
+    """Whether a page above is not published; those that a request came through are at hand."""
+    while (above := page.__dict__.get(_PARENT)) is not None:
+        if not above.live:
+            return True
+        page = above
+    return page.depth > _SITE_DEPTH and _has_unpublished_above(page)
+
+
+def _has_unpublished_above(page: Any) -> bool:
+    return bool(page.get_ancestors().filter(live=False).exists())
 
 
 class RoutesMessages:
@@ -83,7 +91,7 @@ class RoutesMessages:
         if path_components:
             slug, *rest = path_components
             if message := _message(folder, slug):
-                message._cached_parent_obj = folder  # as Wagtail does
+                setattr(message, _PARENT, folder)
                 message.folder = folder
                 return message.route(request, rest)
         page: Any = super()
