@@ -6,11 +6,14 @@ may not read, all that this reader is shown is found out anew.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext
@@ -18,6 +21,7 @@ from django.utils.translation import gettext
 from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
 from ..models.privacy import readable
+from ..models.raw_values import from_database
 from .addresses import thread_address
 from .hidden import Hidden, any_of
 from .keyset import ListPage, Place, cut
@@ -33,6 +37,14 @@ _COLUMNS = (
     *("subject", "first_at", "last_at", "message_count", "snippet", "participants"),
     *("has_more_participants", "has_attachments"),
 )
+# In SQL, because Django takes several times as long to write it as a database to answer it.
+_LATEST: Final = f"""
+SELECT message.sorted_at, message.snippet, thread.id, {", ".join(f"thread.{n}" for n in _COLUMNS)}
+FROM {MessageText._meta.db_table} AS text
+JOIN {EmailMessagePage._meta.db_table} AS message ON message.page_ptr_id = text.message_id
+JOIN {Thread._meta.db_table} AS thread ON thread.id = message.thread_id
+WHERE text.id IN ({{places}}) ORDER BY text.id DESC
+"""  # noqa: S608 (the names are ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +117,25 @@ def latest_among(
     if not page:
         return ListPage()
     # These are messages that the reader may see, found just now.
-    latest = MessageText.objects.filter(pk__in=page).order_by("-pk")
-    of_thread = (f"message__thread__{name}" for name in ("pk", *_COLUMNS))
-    rows = latest.values_list("message__sorted_at", "message__snippet", *of_thread)
-    found = [
-        Found(Thread(pk=pk, **dict(zip(_COLUMNS, values, strict=True))), sorted_at, snippet)
-        for sorted_at, snippet, pk, *values in rows
-        if pk is not None
-    ]
     return ListPage(
-        _rows(found, request, _concerned(hidden), folder_address),
+        _rows(_of_latest(page), request, _concerned(hidden), folder_address),
         newer=str(page[0]) if newer else "",
         older=str(page[-1]) if older else "",
     )
+
+
+def _of_latest(text_ids: Sequence[int]) -> list[Found]:
+    """Return the threads of these messages, by their texts; the latest first (one query)."""
+    places = ", ".join(["%s"] * len(text_ids))
+    found = []
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST.format(places=places), text_ids)
+        for at, snippet, *own, participants, has_more, has_attachments in cursor.fetchall():
+            lists = json.loads(participants), bool(has_more), bool(has_attachments)
+            values = [*map(from_database, own), *lists]
+            thread = Thread.from_db(connection.alias, ["id", *_COLUMNS], values)
+            found.append(Found(thread, from_database(at), snippet))
+    return found
 
 
 def thread_place(request: HttpRequest) -> Place[Cursor]:
