@@ -20,12 +20,20 @@ said=$MIGRATED/postgresql.log
 "$python" -m tests.postgresql_lane -n "$(((processes + 1) / 2))" --dist worksteal $on_postgresql >"$said" 2>&1 &
 beside=$!
 # The one beside hears no key; asked to end, it takes its server down.
-trap 'kill $beside 2>/dev/null || true; wait $beside || true; rm -rf "$MIGRATED"' EXIT
+finish() {
+    if [ -n "$beside" ]; then
+        kill "$beside" 2>/dev/null || true
+        wait "$beside" || true
+    fi
+    rm -rf "$MIGRATED"
+}
+trap finish EXIT
 trap 'exit 130' INT TERM
 
 status=0
 "$python" -m pytest -n "$processes" --dist worksteal -m "not soak" "$@" || status=$?
 echo "What writes and searches, on PostgreSQL:"
-wait $beside || status=$?
+wait "$beside" || status=$?
+beside=
 cat "$said"
 exit $status
