@@ -165,6 +165,7 @@ class WagtailSearch:
         return list(self._backend.search(words, pages, order_by_relevance=False)[:SHOWN])
 
     def _fill(self, folder_id: int) -> None:
+        from django.db import connection
         from django.db.models import F
 
         from wagtail_mailarchive.models import EmailMessagePage
@@ -176,3 +177,6 @@ class WagtailSearch:
         while some := list(pages.filter(pk__gt=last).annotate(body=body)[:_CHUNK]):
             target.add_items(EmailMessagePage, some)
             last = some[-1].pk
+        # Or SQLite chooses a way through the new rows that it does not come back from.
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
