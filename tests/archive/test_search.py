@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests import factories
-from wagtail_mailarchive.archive.search import find, find_heads
+from wagtail_mailarchive.archive.search import (
+    Question,
+    backend,
+    find,
+    find_heads,
+    parse,
+    postgresql,
+)
 from wagtail_mailarchive.models import EmailFolderPage, MessageText
 from wagtail_mailarchive.models.message_text import scope_of
 
@@ -166,3 +175,31 @@ def test_heads_are_the_newest_first_and_no_more_than_wanted(
         date = f"Thu, 0{day} Mar 2026 14:30:00 +0100"
         factories.archive(into, factories.raw(f"Day {day}", Date=date))
     assert heads([folder, other], "day", limit=2) == ["Day 5", "Day 4"]
+
+
+def test_phrases_of_common_words_are_looked_for_along_the_dates(
+    folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's index knows where words stand")
+    monkeypatch.setattr(postgresql, "_SAMPLE", 4)
+    bodies = ["north wind" if number % 5 == 0 else "wind north" for number in range(60)]
+    messages = factories.archive(folder, *(factories.raw(f"{n}", b) for n, b in enumerate(bodies)))
+    texts = dict(MessageText.objects.values_list("message", "pk"))
+    keys = [texts[each.pk] for each in messages]
+    expected = sorted(
+        (key for key, b in zip(keys, bodies, strict=True) if b[0] == "n"), reverse=True
+    )
+
+    def asked(words: str, limit: int, before: int | None = None) -> tuple[list[int], bool]:
+        """What is found, and whether all that hold the words were fetched."""
+        question = Question.of(parse(words), [folder.pk])
+        with CaptureQueriesContext(connection) as captured:
+            found = backend().by_date(question, before=before, limit=limit)
+        return found, any("mailarchive_hits" in each["sql"] for each in captured)
+
+    assert asked('"north wind"', 4) == (expected[:4], False)
+    assert asked('"north wind"', 4, before=expected[3]) == (expected[4:8], False)
+    assert asked('"north wind"', 20) == (expected, True)
+    assert asked('"wind wind"', 4) == ([], True)
+    assert asked('-"north wind"', 60)[0] == sorted({*texts.values()} - {*expected}, reverse=True)

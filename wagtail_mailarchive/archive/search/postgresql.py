@@ -6,6 +6,9 @@ vector behind "in ", with a space that no word of a text has.
 A GIN index knows no order, and one of dates no words. For the newest hits of a common word the
 dates are walked along until there are enough; for a rare word that would take all of them, so its
 hits are fetched and sorted. Which of both it is, the newest messages tell.
+
+It knows no phrases either: each message that holds all words of one is fetched and looked at. Dates
+are walked along for so long as that is likely to be less.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
+from django.db.models import Sum
 
-from ...models import SearchIndex
+from ...models import MonthCount, SearchIndex
 from ...models.message_text import scope_of
+from ...models.month_count import WHOLE_MONTH
 from . import marks
 from .leaves import Leaf, Mark, Pairs, Words, leaves
 from .query import And, Field, HasAttachment, Node, Not, Or, Term
@@ -58,14 +63,22 @@ class PostgreSQLBackend:
     def by_date(self, question: Question, *, before: int | None, limit: int) -> list[int]:
         if before is not None:
             question = replace(question, highest=min(question.highest, before - 1))
-        asked = _asked(question)
+        languages = [] if question.tree is None else _languages()
+        asked, loosely = (_asked(question, languages, is_loose=each) for each in (False, True))
         found, last = _walk(question, asked, _SAMPLE)
         if last is None or len(found) >= limit:
             return found[:limit]
-        farther = (limit - len(found)) * _SAMPLE // max(len(found), 1)
-        if found and farther <= _LONGEST_WALK:
+        walked, longest = _SAMPLE, _LONGEST_WALK if found else 0
+        if loosely != asked:
+            holding, _last = _walk(question, loosely, _SAMPLE)
+            # Of what fetching is likely to look at, half.
+            likely = len(holding) * _messages(question.folder_ids) // _SAMPLE
+            longest = max(longest, likely // 2)
+        while (farther := (limit - len(found)) * walked // max(len(found), 1)) <= longest:
+            longest -= farther
             more, last = _walk(replace(question, highest=last - 1), asked, farther + _SAMPLE)
             found += more
+            walked += farther + _SAMPLE
             if last is None or len(found) >= limit:
                 return found[:limit]
         rows = _fetch(_NEWEST, [asked], [*_bounds(question), None, limit])
@@ -109,6 +122,13 @@ def _walk(question: Question, asked: _Sql, most: int) -> tuple[list[int], int | 
     return [row[0] for row in rows if row[1]], rows[-1][0] if len(rows) == most else None
 
 
+def _messages(folder_ids: Sequence[int]) -> int:
+    """Return how many messages folders hold (one query)."""
+    counts = MonthCount.objects.filter(folder__in=folder_ids, quarter=WHOLE_MONTH)
+    total: int = counts.aggregate(total=Sum("messages", default=0))["total"]
+    return total
+
+
 def _bounds(question: Question) -> list[Any]:
     """Return what the functions take beside the question itself."""
     folders = None if question.is_everywhere else list(question.folder_ids)
@@ -134,14 +154,21 @@ def _languages() -> list[str]:
 # -- tree -> tsquery ---------------------------------------------------------------------------
 
 
-def _asked(question: Question, languages: Sequence[str] | None = None) -> _Sql:
+def _asked(
+    question: Question, languages: Sequence[str] | None = None, *, is_loose: bool = False
+) -> _Sql:
+    """Return what a vector has to match.
+
+    Args:
+        is_loose: the words of phrases may stand anywhere, as the index finds them.
+    """
     parts = []
     if not question.is_everywhere and len(question.folder_ids) <= MOST_SCOPES:
         parts.append(_any_mark(scope_of(each) for each in question.folder_ids))
     if question.larger is not None:
         parts.append(_any_mark(marks.sizes_above(question.larger)))
     if question.tree is not None:
-        tree = _tree(question.tree, _languages() if languages is None else languages)
+        tree = _tree(question.tree, _languages() if languages is None else languages, is_loose)
         # Words that are none, or too common for this language to be kept, would ask for nothing,
         # and leave a question for the whole folder.
         checked = f"CASE WHEN numnode({tree.text}) > 0 THEN {tree.text} END"
@@ -149,34 +176,35 @@ def _asked(question: Question, languages: Sequence[str] | None = None) -> _Sql:
     return _joined("&&", parts or [_any_mark([marks.EVERY])])
 
 
-def _tree(node: Node, languages: Sequence[str]) -> _Sql:
+def _tree(node: Node, languages: Sequence[str], is_loose: bool = False) -> _Sql:
     match node:
         case Term():
-            return _joined("&&", [_leaf(leaf, languages) for leaf in leaves(node)])
+            return _joined("&&", [_leaf(leaf, languages, is_loose) for leaf in leaves(node)])
         case HasAttachment():
             return _any_mark([marks.ATTACHMENT])
         case Not(inner):
-            asked = _tree(inner, languages)
+            asked = _tree(inner, languages)  # or more would be left out, not less
             return _Sql(f"(!! {asked.text})", asked.params)
         case And(nodes):
-            return _joined("&&", [_tree(each, languages) for each in nodes])
+            return _joined("&&", [_tree(each, languages, is_loose) for each in nodes])
         case Or(nodes):
-            return _joined("||", [_tree(each, languages) for each in nodes])
+            return _joined("||", [_tree(each, languages, is_loose) for each in nodes])
 
 
-def _leaf(leaf: Leaf, languages: Sequence[str]) -> _Sql:
+def _leaf(leaf: Leaf, languages: Sequence[str], is_loose: bool) -> _Sql:
     match leaf:
         case Mark(word, is_prefix):
             return _Sql("%s::tsquery", (f"'in {word}'{':*' if is_prefix else ''}",))
         case Pairs(words, is_prefix):
-            return _words(["simple"], words, ":*" if is_prefix else "")
+            return _words(["simple"], words, ":*" if is_prefix else "", is_loose)
         case Words(words, field):
-            return _words(languages, words, _WEIGHTS[field])
+            return _words(languages, words, _WEIGHTS[field], is_loose)
 
 
-def _words(languages: Sequence[str], words: Sequence[str], label: str) -> _Sql:
+def _words(languages: Sequence[str], words: Sequence[str], label: str, is_loose: bool) -> _Sql:
     # Words hold letters, numbers and their marks, and so nothing that ends a quotation.
-    text = f"'{' '.join(words)}'{label}"
+    between = f"'{label} & '" if is_loose else " "
+    text = f"'{between.join(words)}'{label}"
     asked = [_Sql("to_tsquery(%s::regconfig, %s)", (each, text)) for each in languages]
     return _joined("||", asked)
 
