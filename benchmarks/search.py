@@ -7,7 +7,7 @@ A page of hits, with its counts, is measured by Django's test client: middleware
 and templates, no network. E is an almost empty Wagtail page. All of it in one run, in turns; see
 docs/explanation/benchmarks.md. The ratios, for each database, are of 95th percentiles:
 
-    {kind}_vs_engine       (page - E - 40 ms) / the bare query; at most 2 is wanted
+    {kind}_vs_engine       (page without counts - E - 40 ms) / the bare query; at most 2 is wanted
     counts_vs_page         page with counts / page without; at most 2 is wanted
     newest_vs_sorting      our query for the newest / fetching every hit and sorting
     private_vs_open        pages with private folder and messages / with these open
@@ -183,7 +183,8 @@ def _told(
     ratios: dict[str, float] = {}
     told: dict[str, Any] = {"empty_page_ms": times["empty"].rounded(), "kinds": {}}
     for kind in kinds:
-        page = times[kind].p95
+        # Counts may cost as much again, which is a ratio of its own.
+        page = times[f"{kind}, without counts"].p95
         engine = times[f"{kind}, engine"].p95
         if f"{kind}, engine sorting" in times:
             engine = min(engine, times[f"{kind}, engine sorting"].p95)
@@ -191,7 +192,7 @@ def _told(
             "page": times[kind].rounded(),
             "query": times[f"{kind}, query"].rounded(),
             "engine_p95": round(engine, 2),
-            "above_empty_ms": round(page - empty, 2),
+            "without_counts_above_empty_ms": round(page - empty, 2),
             "allowed_ms": round(ALLOWED + 2 * engine, 2),
             "without_counts": times[f"{kind}, without counts"].rounded(),
             "open": times[f"{kind}, open"].rounded(),
@@ -242,16 +243,16 @@ def table(told: dict[str, Any]) -> str:
         lines += [
             f"{name}, E = {values['empty_page_ms']['p95']} ms; p95 in ms:",
             "",
-            "| search | page | above E | allowed | without counts | our query | bare engine |",
+            "| search | page | without counts | that above E | allowed | our query | bare engine |",
             "|---|--:|--:|--:|--:|--:|--:|",
         ]
         for kind, each in values["kinds"].items():
             cells = [
                 kind.replace("_", " "),
                 each["page"]["p95"],
-                each["above_empty_ms"],
-                each["allowed_ms"],
                 each["without_counts"]["p95"],
+                each["without_counts_above_empty_ms"],
+                each["allowed_ms"],
                 each["query"]["p95"],
                 each["engine_p95"],
             ]

@@ -168,8 +168,8 @@ def test_heads_know_no_operators(folder: EmailFolderPage, words: str) -> None:
 def test_heads_are_the_newest_first_and_no_more_than_wanted(
     folder: EmailFolderPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for backend in ("sqlite", "postgresql"):
-        monkeypatch.setattr(f"wagtail_mailarchive.archive.search.{backend}.MOST_SCOPES", 1)
+    for name in ("sqlite", "postgresql"):
+        monkeypatch.setattr(f"wagtail_mailarchive.archive.search.{name}.MOST_SCOPES", 1)
     other = factories.folder()
     for day, into in ((3, folder), (5, other), (4, folder)):
         date = f"Thu, 0{day} Mar 2026 14:30:00 +0100"
