@@ -17,7 +17,7 @@ from wagtail.models import PageLogEntry, PageViewRestriction
 from tests import factories
 from tests.admin.conftest import manager_of
 from tests.collaboration.following import comment
-from tests.collaboration.plans import walks_over_messages
+from tests.plans import walks_over_messages
 from wagtail_mailarchive.archive import folder_trash, trash
 from wagtail_mailarchive.fetching import trash_requests
 from wagtail_mailarchive.fetching.trash_requests import RESTORED

@@ -19,7 +19,7 @@ from wagtail.users.models import UserProfile
 
 from tests import factories
 from tests.collaboration.following import comment, follow, work
-from tests.collaboration.plans import plan_of, walks_over_messages
+from tests.plans import plan_of, walks_over_messages
 from wagtail_mailarchive import tasks
 from wagtail_mailarchive.archive import erasing, folder_trash, trash
 from wagtail_mailarchive.collaboration import following

@@ -28,7 +28,7 @@ from wagtail.models import (
 
 from tests import factories
 from tests.admin.conftest import browser_of, user_with
-from tests.collaboration.plans import walks_over_messages
+from tests.plans import walks_over_messages
 from wagtail_mailarchive.archive import trash
 from wagtail_mailarchive.collaboration.related_mail_panel import RelatedMailPanel
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage, Relation

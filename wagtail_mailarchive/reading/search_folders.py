@@ -13,7 +13,8 @@ from wagtail.models import Page
 from ..archive.search import Query
 from ..archive.search.folder_names import is_named
 from ..models import EmailFolderPage, EmailMessagePage
-from ..models.privacy import refused_restrictions
+from ..models.privacy import refused_pages
+from ..models.unindexed import unindexed
 
 # Paths in one question; databases bound the number of parameters.
 _TOGETHER = 5_000
@@ -45,7 +46,7 @@ def readable_folders(request: HttpRequest) -> Readable:
     """
     folders = list(EmailFolderPage.objects.order_by("path"))
     paths = sorted({part for folder in folders for part in _paths(folder)})
-    refused = refused_restrictions(request).values("page_id")
+    refused = refused_pages(request)
     closed: set[str] = set()
     for start in range(0, len(paths), _TOGETHER):
         some = Page.objects.filter(path__in=paths[start : start + _TOGETHER])
@@ -58,11 +59,14 @@ def readable_folders(request: HttpRequest) -> Readable:
 def hidden_messages(folder_ids: Sequence[int], request: HttpRequest) -> list[int]:
     """Return keys of messages that `request` may not be told of although it may read the folder."""
     hidden: list[int] = []
-    refused = refused_restrictions(request).values("page_id")
+    refused = refused_pages(request)
     for start in range(0, len(folder_ids), _TOGETHER):
-        inside = EmailMessagePage.objects.filter(folder__in=folder_ids[start : start + _TOGETHER])
-        hidden += inside.filter(listed=False, trashed=False).values_list("pk", flat=True)
-        hidden += inside.filter(listed=True, pk__in=refused).values_list("pk", flat=True)
+        some = folder_ids[start : start + _TOGETHER]
+        messages = EmailMessagePage.objects.values_list("pk", flat=True)
+        hidden += messages.filter(folder__in=some, listed=False, trashed=False)
+        # The refused pages are few; databases would look for them in all of the folders.
+        inside = messages.alias(own_folder=unindexed("folder")).filter(own_folder__in=some)
+        hidden += inside.filter(listed=True, pk__in=refused)
     return hidden
 
 
