@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from wagtail.models import Page
 
 from tests import factories
 from tests.archive.test_facets import came_by
 from wagtail_mailarchive.models import EmailFolderPage, EmailMessagePage
-from wagtail_mailarchive.reading import narrowing, thread_list
+from wagtail_mailarchive.reading import narrowed_threads, thread_list
 
 pytestmark = pytest.mark.django_db
 
@@ -58,12 +60,14 @@ def turned(client: Client, folder: EmailFolderPage, query: dict[str, str]) -> li
     return pages
 
 
+@pytest.mark.parametrize("long", [3, 7, 500])
 @pytest.mark.parametrize("name", ["from", "list", "account", "month"])
 def test_pages_of_narrowed_threads_hold_each_once_by_its_newest_wanted_message(
-    name: str, client: Client, monkeypatch: pytest.MonkeyPatch
+    name: str, long: int, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thread_list, "PAGE_SIZE", 3)
-    monkeypatch.setattr(narrowing, "_MOST_TOGETHER", 13)
+    monkeypatch.setattr(narrowed_threads, "_LONG", long)
+    monkeypatch.setattr(narrowed_threads, "_MOST_TOGETHER", 13)
     folder = factories.folder()
     raws = mixed(90, 14)
     one, other = factories.account(folder), factories.account(folder)
@@ -121,3 +125,42 @@ def test_a_page_in_the_midst_of_a_long_thread_costs_no_square_of_its_length(clie
         query = {"from": "ada@example.org", "before": str(text)}
         taken.append(steps(client, folder.url, query))
     assert taken[1] < 4 * taken[0] + 40, taken
+
+
+@pytest.mark.parametrize(
+    "query", ["?month=2026-03", "?list=news.example.org", "?from=ada@example.org"]
+)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plans")
+def test_threads_are_met_without_reading_texts_or_pages(client: Client, query: str) -> None:
+    folder = factories.folder()
+    factories.archive(folder, *mixed(30, 5))
+    with CaptureQueriesContext(connection) as captured:
+        client.get(folder.url + query)
+    [walk] = [each["sql"] for each in captured if each["sql"].endswith(" LIMIT 201")]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + walk)
+        plan = "\n".join(str(row) for row in cursor.fetchall())
+    assert "messagetext USING COVERING INDEX" in plan
+    assert "wagtailcore_page " not in plan
+
+
+def test_what_is_before_a_period_ended_is_not_looked_for_behind_it(client: Client) -> None:
+    folder = factories.folder()
+    factories.archive(folder, *mixed(60, 9))
+    place = EmailMessagePage.objects.filter(folder=folder).latest("sorted_at").text_entry.pk
+    with CaptureQueriesContext(connection) as first:
+        expected = client.get(folder.url, {"month": "2026-03"}).context["rows"]
+    with CaptureQueriesContext(connection) as later:
+        rows = client.get(folder.url, {"month": "2026-03", "before": place + 10**15}).context[
+            "rows"
+        ]
+    assert [row.pk for row in rows] == [row.pk for row in expected]
+    assert len(later) == len(first)
+
+
+def test_a_message_that_somebody_unpublished_in_the_database_has_no_row(client: Client) -> None:
+    folder = factories.folder()
+    kept, gone = factories.archive(folder, sent(0, 0, first=True), sent(1, 1, first=True))
+    Page.objects.filter(pk=gone.pk).update(live=False)  # no signal tells us
+    rows = client.get(folder.url, {"month": "2026-03"}).context["rows"]
+    assert [row.pk for row in rows] == [kept.thread_id]

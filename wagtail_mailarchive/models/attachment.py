@@ -39,7 +39,7 @@ class Attachment(models.Model):
     """
 
     message = models.ForeignKey(
-        "EmailMessagePage", on_delete=models.CASCADE, related_name="attachments"
+        "EmailMessagePage", on_delete=models.CASCADE, related_name="attachments", db_index=False
     )
     position = models.PositiveIntegerField()
     section = models.CharField(max_length=200, blank=True)

@@ -30,7 +30,7 @@ class DkimSignature(models.Model):
     """
 
     original = models.ForeignKey(
-        "Original", on_delete=models.CASCADE, related_name="dkim_signatures"
+        "Original", on_delete=models.CASCADE, related_name="dkim_signatures", db_index=False
     )
     position = models.PositiveSmallIntegerField()
     domain = models.CharField(max_length=255, blank=True)

@@ -78,6 +78,7 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
         related_name="messages",
         verbose_name=_("email folder"),
         editable=False,
+        db_index=False,
     )
     original = models.ForeignKey(
         "Original", on_delete=models.PROTECT, related_name="messages", editable=False
@@ -139,7 +140,9 @@ class EmailMessagePage(ShownMessage, RoutedPage, Page):
                 name="mailarchive_reply_to",
                 condition=models.Q(reply_to_digest__isnull=False),
             ),
-            models.Index(fields=["thread", "sorted_at", "page_ptr"], name="mailarchive_thread"),
+            models.Index(
+                fields=["thread", "sorted_at", "page_ptr", "listed"], name="mailarchive_thread"
+            ),
             models.Index(
                 fields=["folder"],
                 name="mailarchive_unlisted",

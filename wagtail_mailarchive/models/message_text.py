@@ -37,14 +37,11 @@ class MessageText(models.Model):
         list_id, size, has_attachment: as the message says.
     """
 
+    # SQLite reads a row from its beginning: what lists ask for stands before what is long.
     id = models.BigIntegerField(primary_key=True)
     message = models.OneToOneField(
         "EmailMessagePage", on_delete=models.CASCADE, related_name="text_entry"
     )
-    scope = models.CharField(max_length=30)
-    subject = models.TextField(blank=True)
-    people = models.TextField(blank=True)
-    body = models.TextField(blank=True)
     # No constraint: the message's own ties it to the folder, and each would cost a look-up.
     folder = models.ForeignKey(
         "EmailFolderPage",
@@ -53,22 +50,31 @@ class MessageText(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    size = models.BigIntegerField(default=0)
-    has_attachment = models.BooleanField(default=False)
     sender = models.CharField(max_length=320, blank=True)
     list_id = models.CharField(max_length=255, blank=True)
+    size = models.BigIntegerField(default=0)
+    has_attachment = models.BooleanField(default=False)
+    scope = models.CharField(max_length=30)
+    subject = models.TextField(blank=True)
+    people = models.TextField(blank=True)
     files = models.TextField(blank=True)
     marks = models.TextField(blank=True)
     cjk = models.TextField(blank=True)
+    body = models.TextField(blank=True)
     attached = models.TextField(blank=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["folder", "-id"], name="mailarchive_text_newest"),
-            models.Index(fields=["folder", "sender", "-id"], name="mailarchive_text_of_sender"),
-            models.Index(fields=["folder", "list_id", "-id"], name="mailarchive_text_of_list"),
+            # The message is in each, so that lists are walked along without reading texts.
+            models.Index(fields=["folder", "-id", "message"], name="mailarchive_text_newest"),
             models.Index(
-                fields=["folder", "-id"],
+                fields=["folder", "sender", "-id", "message"], name="mailarchive_text_of_sender"
+            ),
+            models.Index(
+                fields=["folder", "list_id", "-id", "message"], name="mailarchive_text_of_list"
+            ),
+            models.Index(
+                fields=["folder", "-id", "message"],
                 name="mailarchive_text_attached",
                 condition=models.Q(has_attachment=True),
             ),

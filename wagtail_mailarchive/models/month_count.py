@@ -20,7 +20,9 @@ class MonthCount(models.Model):
         quarter: `WHOLE_MONTH`, or quarters of an hour from the month's beginning, -56 to 55.
     """
 
-    folder = models.ForeignKey("EmailFolderPage", on_delete=models.CASCADE, related_name="+")
+    folder = models.ForeignKey(
+        "EmailFolderPage", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     month = models.DateField()
     quarter = models.SmallIntegerField(default=WHOLE_MONTH)
     messages = models.BigIntegerField(default=0)

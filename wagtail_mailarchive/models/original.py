@@ -45,7 +45,9 @@ class OriginalChunk(models.Model):
         deflated: whether `data` is zlib's; it is where that paid.
     """
 
-    original = models.ForeignKey(Original, on_delete=models.CASCADE, related_name="chunks")
+    original = models.ForeignKey(
+        Original, on_delete=models.CASCADE, related_name="chunks", db_index=False
+    )
     number = models.PositiveIntegerField()
     deflated = models.BooleanField(default=False)
     data = models.BinaryField()

@@ -8,26 +8,23 @@ at a time is what search is for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from ..archive.month_counts import bounds
 from ..models import AccountMessage, EmailMessagePage, MessageText
-from ..models.message_text import SEQUENCE_BITS, sort_key
+from ..models.message_text import SEQUENCE_BITS
 from ..models.privacy import refused_pages
 from ..models.unindexed import unindexed
-from .keyset import Place, around
 from .listing import BadAddress, parse_month
 
 _YEAR = re.compile("[12][0-9]{3}")
 _KEY = re.compile("[0-9]{1,18}")
-_MOST_TOGETHER = 5_000  # rows
-_LONG = 500  # messages of a thread
 # Characters, as stored.
 _LONGEST = {"from": 320, "list": 255}
 
@@ -115,16 +112,20 @@ class Chosen:
 
     Attributes:
         rows: of `MessageText`, or of `AccountMessage` where that has the order.
+        listed: the same by `EmailMessagePage.listed`, for which no page has to be read.
         key: what sorts them by date.
         message: leads from a row to the message.
-        texts: gives the same, in all folders and by no index of keys: for messages that are found
+        until: all keys are less; None where nothing bounds them.
+        texts: gives `listed` in all folders and by no index of keys: for messages that are found
             by other ways.
     """
 
     rows: QuerySet[Any]
+    listed: QuerySet[Any]
     key: str
     message: str
-    texts: Callable[[], QuerySet[MessageText]]
+    until: int | None
+    texts: Callable[[], QuerySet[Any]]
 
     def with_messages(self, rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
         """Return `rows` with `columns` of their messages, whose rest stays in the database."""
@@ -134,55 +135,6 @@ class Chosen:
     def message_of(self, row: Any) -> EmailMessagePage:
         message: EmailMessagePage = (row if self.key == "pk" else row.text).message
         return message
-
-    def latest_of_threads(self, place: Place[int], size: int) -> list[int]:
-        """Return the keys of a page of threads, each by its newest row; in order as by `around`.
-
-        Rows are walked in portions, so that a page costs one look at each however long threads are.
-        """
-        thread = f"{self.message}__thread"
-        # From the newest on, each thread is met at its newest row first.
-        facts = () if place.is_first else (f"{thread}__message_count", f"{thread}__last_at")
-        rows = self.rows.filter(**{f"{thread}__isnull": False})
-        begin = place
-        newest: dict[int, int] = {}
-        found: list[int] = []
-        portion = 4 * size
-        while len(found) <= size:
-            walked = list(
-                around(rows, self.key, place, portion).values_list(self.key, thread, *facts)
-            )
-            if not begin.is_first:
-                # So is one that ends before the page begins.
-                met = {each: known for _, each, *known in walked if each not in newest}
-                lengths = {
-                    each: length
-                    for each, (length, last_at) in met.items()
-                    if not _ends_before(last_at, begin)
-                }
-                long = {each for each, length in lengths.items() if length > _LONG}
-                newest |= {each: self._newest_of_long(each) for each in long}
-                if short := lengths.keys() - long:
-                    newest |= self._newest(short)
-            found += [key for key, each, *_ in walked if newest.setdefault(each, key) == key]
-            if len(walked) <= portion:
-                break
-            last = walked[-1][0]
-            place = Place(before=last) if place.after is None else Place(after=last)
-            portion = min(2 * portion, _MOST_TOGETHER)
-        return found[: size + 1]
-
-    def _newest_of_long(self, thread_id: int) -> int:
-        """Return the key of a long thread's newest row, which is met soon (one query)."""
-        # Not by the index of threads, which leads to all of its messages.
-        own = self.rows.alias(own_thread=unindexed(f"{self.message}__thread"))
-        newest = own.filter(own_thread=thread_id).order_by(f"-{self.key}")
-        return newest.values_list(self.key, flat=True).first() or 0
-
-    def _newest(self, thread_ids: Collection[int]) -> dict[int, int]:
-        """Return the key of each thread's newest row (one query)."""
-        texts = self.texts().filter(message__thread__in=thread_ids).order_by()
-        return dict(texts.values_list("message__thread").annotate(newest=Max("pk")))
 
 
 def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzinfo) -> Chosen:
@@ -208,25 +160,20 @@ def choose(folder_id: int, request: HttpRequest, narrowing: Narrowing, zone: tzi
         key, message, asked = "pk", "message", wanted
         rows = MessageText.objects.all()
     placed = {f"{key}__{name}": value for name, value in times.items()}
-    live = {f"{message}__live": True}
-    rows = rows.filter(folder=folder_id, **asked, **placed, **live)
+    rows = rows.filter(folder=folder_id, **asked, **placed)
     rows = rows.exclude(**{f"{message}__in": refused})
+    live, listed = (rows.filter(**{f"{message}__{each}": True}) for each in ("live", "listed"))
 
-    def texts() -> QuerySet[MessageText]:
+    def texts() -> QuerySet[Any]:
         timed = {f"own_key__{name}": value for name, value in times.items()}
-        found = MessageText.objects.alias(own_key=unindexed("pk"))
-        found = found.filter(**wanted, **timed, message__live=True).exclude(message__in=refused)
+        found: QuerySet[Any] = MessageText.objects.alias(own_key=unindexed("pk"))
+        found = found.filter(**wanted, **timed, message__listed=True).exclude(message__in=refused)
         if narrowing.account is None:
             return found
         of_account = AccountMessage.objects.filter(folder=folder_id, account=narrowing.account)
         return found.filter(Exists(of_account.filter(text=OuterRef("pk"))))
 
-    return Chosen(rows, key, message, texts)
-
-
-def _ends_before(last_at: datetime, place: Place[int]) -> bool:
-    """Whether all of a thread, whose last message came at that moment, is older than `place`."""
-    return place.before is not None and sort_key(last_at, -1) < place.before
+    return Chosen(live, listed, key, message, times.get("lt"), texts)
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext
+from wagtail.models import Page
 
 from ..archive.thread_summaries import Summary
 from ..models import EmailFolderPage, EmailMessagePage, MessageText, Thread
@@ -26,6 +27,7 @@ from .addresses import thread_address
 from .hidden import Hidden, any_of
 from .keyset import ListPage, Place, cut
 from .listing import PAGE_SIZE, BadAddress, Cursor
+from .narrowed_threads import latest_of_threads
 from .narrowing import Chosen
 from .read_marks import unread
 from .thread_comments import comment_counts
@@ -42,6 +44,7 @@ _LATEST: Final = f"""
 SELECT message.sorted_at, message.snippet, thread.id, {", ".join(f"thread.{n}" for n in _COLUMNS)}
 FROM {MessageText._meta.db_table} AS text
 JOIN {EmailMessagePage._meta.db_table} AS message ON message.page_ptr_id = text.message_id
+JOIN {Page._meta.db_table} AS page ON page.id = message.page_ptr_id AND page.live
 JOIN {Thread._meta.db_table} AS thread ON thread.id = message.thread_id
 WHERE text.id IN ({{places}}) ORDER BY text.id DESC
 """  # noqa: S608 (the names are ours)
@@ -113,10 +116,10 @@ def latest_among(
     folder_address: str,
 ) -> ListPage[ThreadRow]:
     """Return a page of the threads that some messages are of, by the latest of these."""
-    page, newer, older = cut(chosen.latest_of_threads(place, PAGE_SIZE), place, PAGE_SIZE)
+    page, newer, older = cut(latest_of_threads(chosen, place, PAGE_SIZE), place, PAGE_SIZE)
     if not page:
         return ListPage()
-    # These are messages that the reader may see, found just now.
+    # These are messages that the reader may see, found just now by `listed`.
     return ListPage(
         _rows(_of_latest(page), request, _concerned(hidden), folder_address),
         newer=str(page[0]) if newer else "",

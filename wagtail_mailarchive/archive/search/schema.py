@@ -215,6 +215,13 @@ def postgresql_refresh(first: int, last: int) -> str:
     return f"UPDATE {_TEXT} SET scope = scope WHERE id BETWEEN {first:d} AND {last:d}"  # noqa: S608
 
 
+def store_vectors(connection: BaseDatabaseWrapper, *, compressed: bool) -> None:
+    """Say how PostgreSQL keeps vectors from now on; those there are stay as they are."""
+    if connection.vendor == "postgresql":
+        storage = "EXTENDED" if compressed else "EXTERNAL"
+        execute(connection, f"ALTER TABLE {_TEXT} ALTER COLUMN search_vector SET STORAGE {storage}")
+
+
 def create(connection: BaseDatabaseWrapper, language: str) -> None:
     """Make the index over all texts there are."""
     if connection.vendor == "sqlite":
