@@ -25,7 +25,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -80,18 +79,20 @@ def _series(
 ) -> dict[str, Series]:
     from django.test import Client
 
+    from wagtail_mailarchive.archive.search import backend
+    from wagtail_mailarchive.archive.search.question import Facts
     from wagtail_mailarchive.models import EmailFolderPage
 
     client = Client(SERVER_NAME="localhost")
     address = EmailFolderPage.objects.get(pk=folder_id).get_url()
-    search_page: Any = import_module("wagtail_mailarchive.reading.search_page")
-    most = search_page.MOST_COUNTED
+    engines: Any = type(backend())
+    facts = engines.facts
 
     def uncounted() -> None:
-        search_page.MOST_COUNTED = 0
+        engines.facts = lambda *_args, **_kwargs: Facts()
 
     def counted() -> None:
-        search_page.MOST_COUNTED = most
+        engines.facts = facts
 
     engine = Engine(folder_id)
     found = {"empty": Series([get(client, empty)])}

@@ -26,11 +26,14 @@ def site(name: str, messages: int, cache: Path) -> Iterator[tuple[Filled, Path]]
         django.setup()
         from django.db import connection
 
-        say(f"{name}: measuring")
-        try:
-            yield facts, kept
-        finally:
-            connection.close()
+        from .held import held
+
+        with held(kept):
+            say(f"{name}: measuring")
+            try:
+                yield facts, kept
+            finally:
+                connection.close()
 
 
 def get(client: Any, address: str, **query: str) -> Measure:
