@@ -129,6 +129,7 @@ class WagtailSearch:
         from wagtail.search.models import IndexEntry
 
         from wagtail_mailarchive.models import EmailMessagePage
+        from wagtail_mailarchive.reading.listing import COLUMNS
 
         class Text(index.SearchField):
             def get_value(self, page: EmailMessagePage) -> str:
@@ -142,9 +143,7 @@ class WagtailSearch:
         # Wagtail adds this where an app starts, to models that it indexes.
         TextIDGenericRelation(IndexEntry).contribute_to_class(EmailMessagePage, "index_entries")
         self._backend = get_search_backend("default")
-        self._pages = EmailMessagePage.objects.defer(
-            "addresses", "structure", "references", "details"
-        )
+        self._pages = EmailMessagePage.objects.only(*COLUMNS)
         begin = time.perf_counter()
         self._fill(folder_id)
         self.seconds_to_index = time.perf_counter() - begin

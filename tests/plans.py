@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -40,3 +43,26 @@ def walks_over_messages(captured: CaptureQueriesContext) -> list[str]:
             if step.startswith(f"SCAN {_MESSAGES}") or _OF_A_FOLDER.search(step)
         ]
     return found
+
+
+@dataclass
+class Steps:
+    """How much SQLite did, in hundreds of its instructions."""
+
+    taken: int = 0
+
+
+@contextmanager
+def counted_steps() -> Iterator[Steps]:
+    """Count what SQLite does meanwhile."""
+    steps = Steps()
+
+    def step() -> int:
+        steps.taken += 1
+        return 0
+
+    connection.connection.set_progress_handler(step, 100)
+    try:
+        yield steps
+    finally:
+        connection.connection.set_progress_handler(None, 0)

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from wagtail.models import Page
 
 from tests import factories
+from tests.plans import counted_steps
 from wagtail_mailarchive.archive import arrivals, erasing, month_counts, search, trash, verify
 from wagtail_mailarchive.archive.originals import stored_name
 from wagtail_mailarchive.models import (
@@ -284,3 +285,29 @@ def test_a_thousand_messages_cost_no_more_than_fifty_queries(
     assert restored * 1000 / trash.TOGETHER <= 50
     # Deleting is both.
     assert put_ * 1000 / trash.TOGETHER + erased * 1000 / erasing.TOGETHER <= 50
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="counts SQLite's instructions")
+def test_few_messages_take_no_longer_in_a_folder_of_many(folder: EmailFolderPage) -> None:
+    """Without statistics SQLite took a folder for smaller than the messages that are named."""
+    large = factories.folder()
+    taken: list[list[int]] = []
+    for each, stock in ((folder, 0), (large, 900)):
+        account = factories.account(each)
+        messages = factories.archive(each, *(factories.raw() for _ in range(stock + 60)))
+        by_account(account, *messages)
+        rest, keys = messages[: stock // 2], [message.pk for message in messages[-60:]]
+        if rest:
+            trash.put(each.pk, [message.pk for message in rest], user_id=None, reason="")
+        here, steps = each.pk, []
+        for work in ("put", "restore", "put", "erase"):
+            with counted_steps() as counted:
+                if work == "restore":
+                    done = trash.restore(here, keys)
+                else:
+                    move = trash.put if work == "put" else erasing.erase
+                    done = move(here, keys, user_id=None, reason="")
+            assert done == 60
+            steps.append(counted.taken)
+        taken.append(steps)
+    assert all(many < 1.15 * few + 10 for few, many in zip(*taken, strict=True)), taken

@@ -40,6 +40,7 @@ from ..models import (
     TrashEntry,
 )
 from ..models.original import DATABASE
+from ..models.unindexed import of_folders
 from . import contents, pages, rows, thread_summaries
 from .bulk_deletion import among, delete_messages, delete_rows
 from .originals import stored_name
@@ -136,7 +137,8 @@ def _erase(grave: _Grave, message_ids: Sequence[int], fence: Callable[[], None])
     fence()
     folder_id = grave.folder_id
     folder = pages.lock_folder(folder_id)
-    chosen = EmailMessagePage.objects.filter(folder=folder_id, pk__in=message_ids, trashed=True)
+    asked = EmailMessagePage.objects.filter(pk__in=message_ids, trashed=True)
+    chosen = of_folders(asked, [folder_id])
     found = list(chosen.order_by("pk").values_list("pk", "original_id", "thread_id"))
     if not found:
         return 0

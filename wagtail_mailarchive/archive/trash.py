@@ -23,10 +23,12 @@ from ..models import (
     EmailFolderPage,
     EmailMessagePage,
     LedgerEntry,
+    Mailbox,
     MessageText,
     Presence,
     TrashEntry,
 )
+from ..models.unindexed import of_folders
 from . import attached_text, facets, messages, month_counts, pages, rows, thread_summaries
 from .bulk_deletion import among, delete_rows
 from .search.texts import ATTACHED, COLUMNS
@@ -149,9 +151,8 @@ def _put(
 ) -> int:
     fence()
     pages.lock_folder(folder_id)
-    chosen = EmailMessagePage.objects.filter(
-        folder=folder_id, pk__in=message_ids, trashed=False
-    ).order_by("pk")
+    asked = EmailMessagePage.objects.filter(pk__in=message_ids, trashed=False)
+    chosen = of_folders(asked, [folder_id]).order_by("pk")
     found = list(chosen.values_list("pk", "live", "sorted_at", "thread_id"))
     if not found:
         return 0
@@ -189,7 +190,8 @@ def _as_stored(row: Sequence[Any] | None) -> dict[str, Any]:
 def _restore(folder_id: int, message_ids: Sequence[int], fence: Callable[[], None]) -> int:
     fence()
     pages.lock_folder(folder_id)
-    entries = TrashEntry.objects.filter(folder=folder_id, message__in=message_ids, to_erase=False)
+    asked = TrashEntry.objects.filter(message__in=message_ids, to_erase=False)
+    entries = of_folders(asked, [folder_id])
     found = list(
         entries.order_by("message").values_list(
             "message_id", "was_live", "text", "message__sorted_at", "message__thread_id"
@@ -224,11 +226,13 @@ def _as_row(text: dict[str, Any], attached: str) -> list[Any]:
 
 def _note_accounts(folder_id: int, message_ids: Sequence[int]) -> None:
     """Count messages by the accounts that brought them, as the ledger tells."""
-    came = LedgerEntry.objects.filter(
-        message__in=message_ids, mailbox__account__isnull=False, mailbox__folder=folder_id
-    )
+    # Not as one question, which would begin with all entries of the folder's mailboxes.
+    mailboxes = Mailbox.objects.filter(folder=folder_id, account__isnull=False)
+    accounts = dict(mailboxes.values_list("pk", "account_id"))
+    came = LedgerEntry.objects.filter(message__in=message_ids).order_by()
     by_account: defaultdict[int, set[int]] = defaultdict(set)
-    for account_id, message_id in came.order_by().values_list("mailbox__account_id", "message_id"):
-        by_account[account_id].add(message_id)
+    for mailbox_id, message_id in came.values_list("mailbox_id", "message_id"):
+        if mailbox_id in accounts:
+            by_account[accounts[mailbox_id]].add(message_id)
     for account_id, keys in sorted(by_account.items()):
         facets.add_account(account_id, keys, folder_id)

@@ -31,7 +31,7 @@ from ..models import (
     Original,
 )
 from ..models.privacy import readable, readable_folders
-from ..models.unindexed import unindexed
+from ..models.unindexed import of_folders, unindexed
 from .mail_readers import request_of, zone_of
 from .own_mail import without_own
 
@@ -208,14 +208,13 @@ def _with_comments(
     folders: Mapping[int, tuple[EmailFolderPage, str]],
     query: Query | None,
 ) -> News:
-    about = EmailMessagePage.objects.filter(
-        pk__in=comments.values("message"), folder__in=list(folders)
-    )
+    commented = EmailMessagePage.objects.filter(pk__in=comments.values("message"))
+    about = of_folders(commented, list(folders))
     messages = readable(about, request).only(*_COLUMNS).in_bulk()
     if query is not None and messages:
         matching: set[int] = set()
         for folder in {each.folder_id for each in messages.values()}:
-            inside = about.filter(folder=folder).order_by()
+            inside = of_folders(about, [folder]).order_by()
             matching |= set(_matching(inside, folder, query)[0])
         messages = {pk: each for pk, each in messages.items() if pk in matching}
     found = comments.order_by().values_list("pk", "message")

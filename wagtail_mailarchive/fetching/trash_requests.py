@@ -27,6 +27,7 @@ from ..models import (
     UpkeepRun,
 )
 from ..models.site_settings import is_on
+from ..models.unindexed import of_folders
 from ..models.upkeep import UNDER_WAY
 from . import trash_work
 from .upkeep_requests import enqueue, open_run
@@ -49,8 +50,8 @@ def restore(folder: EmailFolderPage, message_ids: Collection[int], *, user: User
 
     The folder's history says who did it, and so does its Activity.
     """
-    entries = TrashEntry.objects.filter(folder=folder, message__in=message_ids, to_erase=False)
-    keys = sorted(entries.values_list("message_id", flat=True))
+    entries = TrashEntry.objects.filter(message__in=message_ids, to_erase=False)
+    keys = sorted(of_folders(entries, [folder.pk]).values_list("message_id", flat=True))
     number = trash.restore(folder.pk, keys)
     if number:
         log(instance=folder, action=RESTORED, user=user, data={"messages": keys})

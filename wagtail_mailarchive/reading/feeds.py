@@ -28,6 +28,7 @@ from ..archive.search import Query, Question, backend, parse
 from ..exceptions import SearchUnavailable
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
 from ..models.privacy import readable
+from ..models.unindexed import of_folders
 from .addresses import message_address, route_address, thread_address
 from .listing import COLUMNS, BadAddress
 from .narrowing import Narrowing, choose
@@ -149,7 +150,8 @@ def _found(query: Query, folders: Readable, request: HttpRequest) -> list[EmailM
         pk__in=backend().by_date(question, before=None, limit=ENTRIES)
     )
     # Whether a message is in a folder must not hang on the index of words.
-    inside = EmailMessagePage.objects.filter(pk__in=texts.values("message"), folder__in=folders.ids)
+    found = EmailMessagePage.objects.filter(pk__in=texts.values("message"))
+    inside = of_folders(found, folders.ids)
     messages = readable(inside, request).only(*_COLUMNS)
     return sorted(messages, key=lambda each: (each.sorted_at, each.pk), reverse=True)
 

@@ -14,7 +14,7 @@ from ..archive.search import Query
 from ..archive.search.folder_names import is_named
 from ..models import EmailFolderPage, EmailMessagePage
 from ..models.privacy import refused_pages
-from ..models.unindexed import unindexed
+from ..models.unindexed import of_folders
 
 # Paths in one question; databases bound the number of parameters.
 _TOGETHER = 5_000
@@ -64,9 +64,7 @@ def hidden_messages(folder_ids: Sequence[int], request: HttpRequest) -> list[int
         some = folder_ids[start : start + _TOGETHER]
         messages = EmailMessagePage.objects.values_list("pk", flat=True)
         hidden += messages.filter(folder__in=some, listed=False, trashed=False)
-        # The refused pages are few; databases would look for them in all of the folders.
-        inside = messages.alias(own_folder=unindexed("folder")).filter(own_folder__in=some)
-        hidden += inside.filter(listed=True, pk__in=refused)
+        hidden += of_folders(messages.filter(listed=True, pk__in=refused), some)
     return hidden
 
 

@@ -16,6 +16,7 @@ from ..archive.search.snippets import READ, Highlighter, Piece
 from ..models import EmailFolderPage, EmailMessagePage, MessageText
 from ..models.comment import comment_counts
 from ..models.privacy import readable
+from ..models.unindexed import of_folders
 from .addresses import message_address
 from .listing import COLUMNS, BadAddress
 from .row_markup import marked, message_time_markup
@@ -95,7 +96,7 @@ def find_hits(
     }
     keys = [each["message_id"] for each in texts.values()]
     # The folder is asked for again: whether a message is in it must not hang on its index.
-    inside = EmailMessagePage.objects.filter(pk__in=keys, folder__in=folders)
+    inside = of_folders(EmailMessagePage.objects.filter(pk__in=keys), folders)
     messages = readable(inside, request).only(*COLUMNS).in_bulk()
     comments = comment_counts(list(messages))
     hits = []
