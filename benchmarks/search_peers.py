@@ -14,6 +14,7 @@ from . import corpus
 from .timing import Measure
 
 SHOWN = 25
+LONGEST = 60  # seconds for an answer
 _ASKED = "(phraseto_tsquery('simple', %s) && %s::tsquery)"
 _CHUNK = 5_000
 
@@ -162,6 +163,34 @@ class WagtailSearch:
         """Return the newest hits."""
         pages = self._pages.order_by("-sorted_at")
         return list(self._backend.search(words, pages, order_by_relevance=False)[:SHOWN])
+
+    def seconds_for(self, ask: Measure) -> float | None:
+        """Return how long one answer takes; None if there is none within `LONGEST`."""
+        from django.db import connection
+        from django.db.utils import OperationalError
+
+        begin = time.perf_counter()
+        connection.ensure_connection()
+        if connection.vendor == "sqlite":
+            connection.connection.set_progress_handler(
+                lambda: time.perf_counter() - begin > LONGEST, 100_000
+            )
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET statement_timeout = '{LONGEST}s'")
+        try:
+            ask()
+        except OperationalError:
+            if time.perf_counter() - begin < LONGEST:
+                raise
+            return None
+        finally:
+            if connection.vendor == "sqlite":
+                connection.connection.set_progress_handler(None, 0)
+            else:
+                with connection.cursor() as cursor:
+                    cursor.execute("RESET statement_timeout")
+        return time.perf_counter() - begin
 
     def _fill(self, folder_id: int) -> None:
         from django.db import connection

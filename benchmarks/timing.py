@@ -85,7 +85,7 @@ def measure(
     ways = list(series.items()), list(series.items())[::-1]
     for turn in range(-2, rounds * requests):
         number = turn % requests
-        for name, each in ways[turn // requests % 2]:
+        for name, each in ways[max(turn, 0) // requests % 2]:
             call = each.calls[number % len(each.calls)]
             each.before()
             begin = now()

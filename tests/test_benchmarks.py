@@ -60,14 +60,14 @@ def test_series_are_measured_in_turns_and_the_least_of_the_rounds_counts() -> No
 
         return Series([take])
 
-    # Two calls fill caches, then come two rounds of two requests.
+    # Two calls fill caches, then come two rounds of two requests, the second the other way.
     times = measure(
         {"a": call("a", 9, 9, 5, 1, 2, 4), "b": call("b", 9, 9, 3, 3, 3, 3)},
         requests=2,
         rounds=2,
         now=lambda: now,
     )
-    assert "".join(asked) == "ab" * 6
+    assert "".join(asked) == "ab" * 4 + "ba" * 2
     assert times["a"].p50 == pytest.approx(1_500)
     assert times["b"].p50 == times["b"].p95 == pytest.approx(3_000)
 
