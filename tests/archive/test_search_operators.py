@@ -170,10 +170,34 @@ def test_hidden_messages_are_neither_found_nor_counted(archived: Any) -> None:
 def test_facts_tell_what_is_counted(archived: Any) -> None:
     folder, _pages = archived
     facts = backend().facts(Question.of(parse("larger:1"), [folder.pk]), limit=10)
-    told = set(zip(facts.senders, facts.list_ids, facts.attached, strict=True))
-    assert ("ada@example.org", "users.lists.example.org", False) in told
-    assert ("ada@example.org", "", True) in told
+    told = set(zip(facts.senders, facts.list_ids, strict=True))
+    assert ("ada@example.org", "users.lists.example.org") in told
+    assert ("ada@example.org", "") in told
+    with_attachment = MessageText.objects.filter(folder=folder, has_attachment=True).count()
+    assert facts.attached == with_attachment > 0
     assert len(backend().facts(Question.of(parse("larger:1"), [folder.pk]), limit=2)) == 2
+
+
+def test_addresses_of_any_characters_are_counted(archived: Any) -> None:
+    folder, pages = archived
+    odd = 'a"\\\n\x1f\u2028d\N{GRINNING FACE}a@example.org'
+    MessageText.objects.filter(message=pages["plan"]).update(sender=odd, list_id=odd)
+    facts = backend().facts(Question.of(parse("larger:1"), [folder.pk]), limit=10)
+    at = list(facts.ids).index(MessageText.objects.get(message=pages["plan"]).pk)
+    assert (facts.senders[at], facts.list_ids[at]) == (odd, odd)
+    assert len(facts.senders) == len(facts.list_ids) == MessageText.objects.count()
+
+
+def test_folders_are_told_apart_where_there_are_several(archived: Any) -> None:
+    folder, _pages = archived
+    other = factories.folder()
+    factories.archive(other, factories.raw("Report"))
+    keys = [folder.pk, other.pk]
+    for is_everywhere in (False, True):
+        question = Question.of(parse("report"), keys, is_everywhere=is_everywhere)
+        assert sorted(backend().facts(question, limit=10).folder_ids) == [*keys[:1] * 2, other.pk]
+    nothing = backend().facts(Question.of(parse("nowhere"), keys), limit=10)
+    assert (len(nothing), nothing.folder_ids, nothing.attached) == (0, [], 0)
 
 
 def test_common_and_rare_words_are_paged_by_key_in_both_orders() -> None:

@@ -60,19 +60,18 @@ def counts(
     address_with: Callable[[str], str],
     folder_address: Callable[[EmailFolderPage], str],
 ) -> Counts:
-    """Return what is shown of `facts`, of which there is one more than are counted, at most.
+    """Return what is shown of `facts`, of which there may be one more than are counted.
 
     Args:
         folders: where was searched; more than one can be told apart.
         address_with: gives the address of the same search with something more in it.
         folder_address: gives that of the same search in one folder.
     """
-    more = len(facts) > MOST_COUNTED
-    facts = facts.first(MOST_COUNTED)
-    plus = "+" if more else ""
+    plus = "+" if len(facts) > MOST_COUNTED else ""
 
     def shown(number: int) -> str:
-        return f"{number_format(number, force_grouping=True)}{plus}"
+        counted = number_format(min(number, MOST_COUNTED), force_grouping=True)
+        return f"{counted}{plus}"
 
     found: list[Facet] = []
 
@@ -118,9 +117,9 @@ def counts(
         _("Tag"),
         [(name, number, address_with(f"tag:{quoted(name)}")) for name, number in tagged],
     )
-    attached = sum(facts.attached)
-    if attached:
-        add(_("Attachment"), [(_("With attachment"), attached, address_with("has:attachment"))])
+    if facts.attached:
+        values = [(_("With attachment"), facts.attached, address_with("has:attachment"))]
+        add(_("Attachment"), values)
     return Counts(shown(len(facts)), len(facts), found)
 
 
@@ -149,13 +148,16 @@ def _years(ids: Sequence[int], zone: tzinfo) -> dict[int, int]:
 
 
 def _names(facts: Facts, senders: Sequence[str]) -> dict[str, str]:
-    """Return what the senders call themselves, by the newest of their messages found."""
-    newest: dict[str, int] = {}
+    """Return what the senders call themselves, by the last of their messages found."""
+    last: dict[str, int] = {}
     wanted = set(senders)
-    for key, sender in zip(facts.ids, facts.senders, strict=True):
+    for key, sender in zip(reversed(facts.ids), reversed(facts.senders), strict=True):
         if sender in wanted:
-            newest[sender] = max(key, newest.get(sender, key))
-    texts = MessageText.objects.filter(pk__in=newest.values()).values("message")
+            wanted.remove(sender)
+            last[sender] = key
+            if not wanted:
+                break
+    texts = MessageText.objects.filter(pk__in=last.values()).values("message")
     messages = EmailMessagePage.objects.filter(pk__in=texts)
     return {
         address.lower(): name

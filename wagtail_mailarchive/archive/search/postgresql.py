@@ -36,9 +36,15 @@ _WALK = """
     SELECT id, search_vector @@ ({question}) {and} FROM wagtail_mailarchive_messagetext
     WHERE id BETWEEN %s AND %s {folder} ORDER BY id DESC LIMIT %s
 """
-_HITS = "wagtail_mailarchive_hits(({question}), %s, %s, %s::bigint[], %s, %s::bigint[], %s)"
-_NEWEST = f"SELECT id FROM {_HITS} ORDER BY id DESC LIMIT %s"  # noqa: S608 (ours)
-_FACTS = f"SELECT id, folder_id, sender, list_id, has_attachment FROM {_HITS}"  # noqa: S608
+_NEWEST = """
+    SELECT id
+    FROM wagtail_mailarchive_hits(({question}), %s, %s, %s::bigint[], %s, %s::bigint[])
+    ORDER BY id DESC LIMIT %s
+"""
+_FACTS = """
+    SELECT ids, folder_ids, senders, list_ids, attached
+    FROM wagtail_mailarchive_facts(({question}), %s, %s, %s::bigint[], %s, %s::bigint[], %s)
+"""
 _BEST = """
     SELECT score, id
     FROM wagtail_mailarchive_best(
@@ -81,7 +87,7 @@ class PostgreSQLBackend:
             walked += farther + _SAMPLE
             if last is None or len(found) >= limit:
                 return found[:limit]
-        rows = _fetch(_NEWEST, [asked], [*_bounds(question), None, limit])
+        rows = _fetch(_NEWEST, [asked], [*_bounds(question), limit])
         return [row[0] for row in rows]
 
     def by_relevance(self, question: Question, *, after: Place | None, limit: int) -> list[Place]:
@@ -94,8 +100,8 @@ class PostgreSQLBackend:
         return [Place(*row) for row in rows]
 
     def facts(self, question: Question, *, limit: int) -> Facts:
-        rows = _fetch(_FACTS, [_asked(question)], [*_bounds(question), limit])
-        return Facts.of_rows(rows)
+        [told] = _fetch(_FACTS, [_asked(question)], [*_bounds(question), limit])
+        return Facts.of_json(*told)
 
 
 def _walk(question: Question, asked: _Sql, most: int) -> tuple[list[int], int | None]:

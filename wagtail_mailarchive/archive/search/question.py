@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -71,34 +72,45 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is counted of hits: columns of `MessageText`, each with one value for each hit.
+    """What is counted of hits.
 
-    Not an object for each hit: making ten thousand takes longer than finding them.
+    Neither objects nor rows: making ten thousand takes longer than finding them.
+
+    Attributes:
+        ids, folder_ids, senders, list_ids: columns of `MessageText`, each with one value for each
+            hit; `folder_ids` may be empty where there is but one folder.
+        attached: how many have an attachment.
     """
 
     ids: Sequence[int] = ()
     folder_ids: Sequence[int] = ()
     senders: Sequence[str] = ()
     list_ids: Sequence[str] = ()
-    attached: Sequence[bool] = ()
+    attached: int = 0
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Facts:
-        return cls(*zip(*rows, strict=True)) if rows else cls()
+        """Return what is counted of rows of these columns, `has_attachment` the last."""
+        if not rows:
+            return cls()
+        *columns, attached = zip(*rows, strict=True)
+        return cls(*columns, sum(attached))
+
+    @classmethod
+    def of_json(
+        cls,
+        ids: str | None,
+        folder_ids: str | None,
+        senders: str | None,
+        list_ids: str | None,
+        attached: int | None,
+    ) -> Facts:
+        """Return what a database has put into lists of JSON; None is an empty one."""
+        lists = [json.loads(each or "[]") for each in (ids, folder_ids, senders, list_ids)]
+        return cls(*lists, attached or 0)
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def first(self, number: int) -> Facts:
-        if len(self) <= number:
-            return self
-        return Facts(
-            self.ids[:number],
-            self.folder_ids[:number],
-            self.senders[:number],
-            self.list_ids[:number],
-            self.attached[:number],
-        )
 
 
 class Backend(Protocol):

@@ -106,51 +106,47 @@ _WORDS = r"""
     $$
 """
 # A tsvector holds at most 1 MiB: a word of four-byte characters takes four times its length, and
-# its places two bytes each.
+# its places two bytes each. Most texts are short, and counting characters takes time.
 _CUT = """
     CREATE FUNCTION wagtail_mailarchive_cut(given text, most integer) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT CASE WHEN octet_length(left(given, most)) > most * 2
-        THEN left(given, most / 2) ELSE left(given, most) END
+        SELECT CASE WHEN octet_length(given) <= most THEN given
+        WHEN octet_length(left(given, most)) > most * 2 THEN left(given, most / 2)
+        ELSE left(given, most) END
     $$
 """
-# What is asked for first stands first: beyond 16,383 words PostgreSQL counts no places.
-_VECTOR = """
-    CREATE FUNCTION wagtail_mailarchive_vector(
-        language regconfig, scope text, marks text, subject text, people text, files text,
-        cjk text, body text, attached text
-    ) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-        SELECT array_to_tsvector(
-            string_to_array('in ' || scope || '|in ' || replace(marks, ' ', '|in '), '|')
-        )
-        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(subject, 10000))), 'A')
-        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(people, 20000))), 'B')
-        || setweight(to_tsvector(language, wagtail_mailarchive_words(left(files, 10000))), 'C')
-        || to_tsvector('simple', cjk)
-        || to_tsvector(
-            language, wagtail_mailarchive_words(wagtail_mailarchive_cut(body, 150000))
-        )
-        || to_tsvector(
-            language, wagtail_mailarchive_words(wagtail_mailarchive_cut(attached, 60000))
-        )
-    $$
-"""
-_LANGUAGE = """
-    CREATE FUNCTION wagtail_mailarchive_language() RETURNS regconfig
-    LANGUAGE sql STABLE AS $$
-        SELECT coalesce(
-            (SELECT coalesce(nullif(building, ''), language)
-             FROM wagtail_mailarchive_searchindex LIMIT 1), 'simple'
-        )::regconfig
-    $$
-"""
+# What is asked for first stands first: beyond 16,383 words PostgreSQL counts no places. In steps,
+# whose plans PL/pgSQL keeps, and with nothing joined that is empty: a quarter less time than as one
+# expression.
 _INDEX = """
     CREATE FUNCTION wagtail_mailarchive_index() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        NEW.search_vector := wagtail_mailarchive_vector(
-            wagtail_mailarchive_language(), NEW.scope, NEW.marks, NEW.subject, NEW.people,
-            NEW.files, NEW.cjk, NEW.body, NEW.attached
+    DECLARE
+        subject text := wagtail_mailarchive_words(left(NEW.subject, 10000));
+        people text := wagtail_mailarchive_words(left(NEW.people, 20000));
+        files text := wagtail_mailarchive_words(left(NEW.files, 10000));
+        body text := wagtail_mailarchive_words(wagtail_mailarchive_cut(NEW.body, 150000));
+        attached text := wagtail_mailarchive_words(wagtail_mailarchive_cut(NEW.attached, 60000));
+        config regconfig := coalesce(
+            (SELECT coalesce(nullif(building, ''), language)
+             FROM wagtail_mailarchive_searchindex LIMIT 1), 'simple'
         );
+        vector tsvector := array_to_tsvector(
+            string_to_array('in ' || NEW.scope || '|in ' || replace(NEW.marks, ' ', '|in '), '|')
+        );
+    BEGIN
+        vector := vector || setweight(to_tsvector(config, subject), 'A')
+            || setweight(to_tsvector(config, people), 'B');
+        IF files <> '' THEN
+            vector := vector || setweight(to_tsvector(config, files), 'C');
+        END IF;
+        IF NEW.cjk <> '' THEN
+            vector := vector || to_tsvector('simple', NEW.cjk);
+        END IF;
+        vector := vector || to_tsvector(config, body);
+        IF attached <> '' THEN
+            vector := vector || to_tsvector(config, attached);
+        END IF;
+        NEW.search_vector := vector;
         RETURN NEW;
     END $$
 """
@@ -173,40 +169,52 @@ _WHERE = """
     AND (cardinality(hidden) = 0 OR NOT (message_id + 0 = ANY(hidden)))
 """
 _HITS = f"""
-    CREATE FUNCTION wagtail_mailarchive_hits(question tsquery, {_TAKES}, most integer)
-    RETURNS TABLE (
-        id bigint, folder_id bigint, sender varchar, list_id varchar, has_attachment boolean
-    ) LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
-        SELECT id, folder_id, sender, list_id, has_attachment FROM {_TEXT}
-        WHERE {_WHERE} LIMIT most
+    CREATE FUNCTION wagtail_mailarchive_hits(question tsquery, {_TAKES})
+    RETURNS TABLE (id bigint) LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
+        SELECT id FROM {_TEXT} WHERE {_WHERE}
     $$
 """  # noqa: S608 (nothing in it is anybody's input)
+# See `question.Facts.of_json`; keys of folders only where there are several.
+_FACTS_OF_HITS = f"""
+    CREATE FUNCTION wagtail_mailarchive_facts(question tsquery, {_TAKES}, most integer)
+    RETURNS TABLE (ids text, folder_ids text, senders text, list_ids text, attached bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
+        SELECT
+            json_agg(id)::text,
+            json_agg(folder_id) FILTER (WHERE folders IS NULL OR cardinality(folders) > 1)::text,
+            json_agg(sender)::text,
+            json_agg(list_id)::text,
+            count(*) FILTER (WHERE has_attachment)
+        FROM (
+            SELECT id, folder_id, sender, list_id, has_attachment FROM {_TEXT}
+            WHERE {_WHERE} LIMIT most
+        ) AS hits
+    $$
+"""  # noqa: S608
 _BEST = f"""
     CREATE FUNCTION wagtail_mailarchive_best(question tsquery, words tsquery, {_TAKES})
     RETURNS TABLE (id bigint, score real) LANGUAGE sql STABLE PARALLEL SAFE {_PLAN} AS $$
         SELECT id, -ts_rank(search_vector, words, 1) FROM {_TEXT} WHERE {_WHERE}
     $$
 """  # noqa: S608
+_FUNCTIONS = (_WORDS, _CUT, _INDEX, _HITS, _FACTS_OF_HITS, _BEST, _TRIGGER)
+# The last two are of an earlier version.
+_FORGET_FUNCTIONS = (
+    f"DROP TRIGGER wagtail_mailarchive_index ON {_TEXT}",
+    "DROP FUNCTION IF EXISTS wagtail_mailarchive_best, wagtail_mailarchive_facts,"
+    " wagtail_mailarchive_hits, wagtail_mailarchive_index, wagtail_mailarchive_cut,"
+    " wagtail_mailarchive_words, wagtail_mailarchive_vector, wagtail_mailarchive_language",
+)
 _POSTGRESQL = (
-    _WORDS,
-    _CUT,
-    _VECTOR,
-    _LANGUAGE,
-    _INDEX,
     f"ALTER TABLE {_TEXT} ADD COLUMN search_vector tsvector",
-    _TRIGGER,
+    *_FUNCTIONS,
     f"UPDATE {_TEXT} SET scope = scope",  # noqa: S608 (nothing here is anybody's input)
     f"CREATE INDEX {TABLE} ON {_TEXT} USING gin (search_vector)",
-    _HITS,
-    _BEST,
 )
 _POSTGRESQL_FORGET = (
-    f"DROP TRIGGER wagtail_mailarchive_index ON {_TEXT}",
+    *_FORGET_FUNCTIONS,
     f"DROP INDEX {TABLE}",
     f"ALTER TABLE {_TEXT} DROP COLUMN search_vector",
-    "DROP FUNCTION wagtail_mailarchive_best, wagtail_mailarchive_hits",
-    "DROP FUNCTION wagtail_mailarchive_index, wagtail_mailarchive_language",
-    "DROP FUNCTION wagtail_mailarchive_vector, wagtail_mailarchive_cut, wagtail_mailarchive_words",
 )
 
 
@@ -220,6 +228,12 @@ def store_vectors(connection: BaseDatabaseWrapper, *, compressed: bool) -> None:
     if connection.vendor == "postgresql":
         storage = "EXTENDED" if compressed else "EXTERNAL"
         execute(connection, f"ALTER TABLE {_TEXT} ALTER COLUMN search_vector SET STORAGE {storage}")
+
+
+def renew_functions(connection: BaseDatabaseWrapper) -> None:
+    """Put PostgreSQL's functions in place of those of an earlier version."""
+    if connection.vendor == "postgresql":
+        execute(connection, *_FORGET_FUNCTIONS, *_FUNCTIONS)
 
 
 def create(connection: BaseDatabaseWrapper, language: str) -> None:

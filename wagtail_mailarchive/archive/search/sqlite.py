@@ -43,11 +43,16 @@ _FURTHER = """
     SELECT score, id FROM scored WHERE score > %s OR (score = %s AND id < %s)
     ORDER BY score, id DESC LIMIT %s
 """
+# See `Facts.of_json`; keys of folders only where there are several.
 _FACTS = """
-    SELECT text.id, text.folder_id, text.sender, text.list_id, text.has_attachment
-    FROM {table} CROSS JOIN {text} AS text ON text.id = {table}.rowid
-    WHERE {table} MATCH %s AND {table}.rowid BETWEEN %s AND %s {and}
-    LIMIT %s
+    SELECT json_group_array(id), {folders},
+        json_group_array(sender), json_group_array(list_id), sum(has_attachment)
+    FROM (
+        SELECT text.id, text.folder_id, text.sender, text.list_id, text.has_attachment
+        FROM {table} CROSS JOIN {text} AS text ON text.id = {table}.rowid
+        WHERE {table} MATCH %s AND {table}.rowid BETWEEN %s AND %s {and}
+        LIMIT %s
+    )
 """
 
 
@@ -67,8 +72,10 @@ class SQLiteBackend:
         return [Place(*row) for row in rows]
 
     def facts(self, question: Question, *, limit: int) -> Facts:
-        rows = _ask(_FACTS, question, [limit], joined=True)
-        return Facts.of_rows(rows)
+        several = len(question.folder_ids) > 1
+        sql = _FACTS.replace("{folders}", "json_group_array(folder_id)" if several else "NULL")
+        [told] = _ask(sql, question, [limit], joined=True)
+        return Facts.of_json(*told)
 
 
 def _ask(

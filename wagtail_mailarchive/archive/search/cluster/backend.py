@@ -112,7 +112,7 @@ def _is_place(values: Any, width: int) -> bool:
 
 
 def _rows(ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the columns of `Facts`."""
+    """Return rows for `Facts.of_rows`."""
     given: list[int] | str
     if connection.vendor == "postgresql":
         among, given = "= ANY(%s::bigint[])", list(ids)
