@@ -93,8 +93,8 @@ class Facts:
         """Return what is counted of rows of these columns, `has_attachment` the last."""
         if not rows:
             return cls()
-        *columns, attached = zip(*rows, strict=True)
-        return cls(*columns, sum(attached))
+        ids, folder_ids, senders, list_ids, attached = zip(*rows, strict=True)
+        return cls(ids, folder_ids, senders, list_ids, sum(attached))
 
     @classmethod
     def of_json(
@@ -106,8 +106,9 @@ class Facts:
         attached: int | None,
     ) -> Facts:
         """Return what a database has put into lists of JSON; None is an empty one."""
-        lists = [json.loads(each or "[]") for each in (ids, folder_ids, senders, list_ids)]
-        return cls(*lists, attached or 0)
+        given = (ids, folder_ids, senders, list_ids)
+        keys, folders, addresses, lists = (json.loads(each or "[]") for each in given)
+        return cls(keys, folders, addresses, lists, attached or 0)
 
     def __len__(self) -> int:
         return len(self.ids)
