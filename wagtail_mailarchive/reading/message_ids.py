@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from ..models import EmailFolderPage, EmailMessagePage
 from ..models.privacy import readable
 from ..models.reference import message_id_digest
+from ..models.unindexed import of_folders
 from .addresses import message_address, page_address
 from .listing import COLUMNS
 from .pages import render_page
@@ -34,8 +35,9 @@ def show(page: EmailFolderPage, request: HttpRequest, message_id: str = "") -> H
     if not name or len(name) > _LONGEST or "\0" in name:
         raise Http404
     named = EmailMessagePage.objects.filter(
-        folder=page, message_id_digest=message_id_digest(name), message_id=name
+        message_id_digest=message_id_digest(name), message_id=name
     )
+    named = of_folders(named, [page.pk])
     found = list(readable(named, request).only(*COLUMNS).order_by("sorted_at", "pk")[:_MOST])
     if not found:
         raise Http404
