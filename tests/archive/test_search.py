@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
+from tests.plans import plan_of
 from wagtail_mailarchive.archive.search import (
     Question,
     backend,
@@ -215,3 +216,22 @@ def test_vectors_are_stored_as_they_are() -> None:
             " AND attrelid = 'wagtail_mailarchive_messagetext'::regclass"
         )
         assert cursor.fetchone() == ("e",)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads each hit in any case")
+@pytest.mark.parametrize("order", ["by_date", "by_relevance"])
+def test_what_is_hidden_is_left_out_without_reading_each_hit(order: str) -> None:
+    folder = factories.folder()
+    shown, hidden = factories.archive(folder, factories.raw("Report"), factories.raw("Report"))
+    question = Question.of(parse("report"), [folder.pk], hidden=[hidden.pk])
+    with CaptureQueriesContext(connection) as captured:
+        if order == "by_date":
+            found = backend().by_date(question, before=None, limit=5)
+        else:
+            ranked = backend().by_relevance(question, after=None, limit=5)
+            found = [place.id for place in ranked]
+    assert found == [MessageText.objects.get(message=shown).pk]
+    [asked] = [each["sql"] for each in captured]
+    texts = [each for each in plan_of(asked).splitlines() if "messagetext" in each]
+    assert len(texts) == 1
+    assert "(message_id=?)" in texts[0]

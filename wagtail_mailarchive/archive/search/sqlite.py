@@ -54,6 +54,7 @@ _FACTS = """
         LIMIT %s
     )
 """
+_HIDDEN = f"SELECT id FROM {_TEXT} WHERE message_id IN (SELECT value FROM json_each(%s))"  # noqa: S608
 
 
 class SQLiteBackend:
@@ -91,13 +92,14 @@ def _ask(
     if question.larger is not None:
         conditions.append("text.size > %s")
         extra.append(question.larger)
-    if question.hidden:
-        conditions.append("text.message_id NOT IN (SELECT value FROM json_each(%s))")
-        extra.append(_json(question.hidden))
     if joined or _too_many(question):
         conditions.append("text.folder_id IN (SELECT value FROM json_each(%s))")
         extra.append(_json(question.folder_ids))
     join = f"CROSS JOIN {_TEXT} AS text ON text.id = {_TABLE}.rowid" if conditions else ""
+    if question.hidden:
+        # By their keys, or the row of each hit would be read to tell.
+        conditions.append(f"{_TABLE}.rowid NOT IN ({_HIDDEN})")
+        extra.append(_json(question.hidden))
     for name, value in (
         ("{score}", _SCORE),
         ("{join}", join),
