@@ -89,3 +89,30 @@ def test_a_reader_finds_narrows_down_orders_turns_and_saves(
     expect(tab.get_by_role("heading", level=1)).to_have_text("Visitors")
     tab.goto("/mail/search/?q=nothingofthekind")
     look(tab, "nothing", axe)
+
+
+def test_a_number_beside_a_long_name_stays_in_one_line(tab_of: Callable[..., Page]) -> None:
+    folder = factories.folder()
+    named = "<engineering-and-everybody-else.lists.some-organisation.example.org>"
+    raws = [factories.raw(f"Number {n}", List_Id=named if n else "") for n in range(13)]
+    factories.archive(folder, *raws)
+    tab = tab_of(factories.user())
+    for address in ("?q=number", ""):
+        tab.goto(folder.url + address)
+        tab.locator(".mailarchive-facets summary", has_text="List").locator("..").evaluate(
+            "each => { each.open = true; }"
+        )
+        number = tab.locator(".mailarchive-facets a", has_text="organisation").locator(
+            ".mailarchive-count"
+        )
+        expect(number).to_contain_text("12")
+        assert (
+            number.evaluate(
+                """each => {
+                const digits = document.createRange();
+                digits.selectNodeContents(each.firstChild);
+                return digits.getClientRects().length;
+            }"""
+            )
+            == 1
+        )
