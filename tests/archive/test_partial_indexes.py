@@ -7,7 +7,9 @@ from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
 
-from wagtail_mailarchive.archive.partial_indexes import renew
+from tests.plans import plan_of
+from wagtail_mailarchive.archive.partial_indexes import condition_of, renew
+from wagtail_mailarchive.models import Attachment
 
 pytestmark = [
     pytest.mark.django_db,
@@ -47,3 +49,10 @@ def test_an_index_of_other_columns_is_left_alone() -> None:
     make(other)
     assert renew(apps.get_app_config("wagtail_mailarchive"), "default") == []
     assert stands() == other
+
+
+def test_our_own_sql_finds_an_index_by_its_condition() -> None:
+    asked = f"SELECT 1 FROM {TABLE} each WHERE each.folder_id = 7 AND "
+    told = condition_of(Attachment, NAME, "each")
+    assert NAME in plan_of(asked + told)
+    assert NAME not in plan_of(asked + "each.is_inline IN (0)")

@@ -11,15 +11,31 @@ https://www.sqlite.org/partialindex.html, section 3
 from __future__ import annotations
 
 import logging
+import re
+from functools import cache
 from typing import Any
 
 from django.apps import AppConfig
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
+from django.db.models import Model
 from django.db.models.signals import post_migrate
 
 logger = logging.getLogger(__name__)
 
 _CONDITION = " WHERE "
+_COLUMN = re.compile(r'"\w+"')
+
+
+@cache
+def condition_of(model: type[Model], name: str, alias: str) -> str:
+    """Return the condition of the index `name` for SQL of ours, in the words of this Django.
+
+    Args:
+        alias: what that SQL calls the model's table.
+    """
+    [index] = [each for each in model._meta.indexes if each.name == name]
+    written = str(index.create_sql(model, connection.schema_editor()))
+    return _COLUMN.sub(rf"{alias}.\g<0>", written.partition(_CONDITION)[2])
 
 
 def connect(app: AppConfig) -> None:

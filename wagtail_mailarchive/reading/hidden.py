@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
+from ..archive.partial_indexes import condition_of
 from ..models import EmailMessagePage, MessageText, Thread
 from ..models.privacy import refused_pages, refused_sql
 from ..models.raw_values import from_database
@@ -33,7 +34,7 @@ WHERE"""  # noqa: S608 (the tables' names are ours)
 # With "+ 0" the refused pages are looked up, and not looked for in all of the folder: without
 # statistics, which nobody makes for SQLite, it takes these for more than the folder holds.
 _HIDDEN: Final = f"""
-{_OF_MESSAGES} message.folder_id = %s AND NOT message.listed AND NOT message.trashed
+{_OF_MESSAGES} message.folder_id = %s AND {{is_unlisted}}
 UNION ALL
 {_OF_MESSAGES} message.page_ptr_id IN ({{refused}}) AND message.folder_id + 0 = %s
     AND message.listed"""
@@ -68,8 +69,10 @@ def hidden_messages(folder_id: int, request: HttpRequest) -> list[Hidden]:
     that is counted nowhere.
     """
     refused, given = refused_sql(request)
+    is_unlisted = condition_of(EmailMessagePage, "mailarchive_unlisted", "message")
+    asked = _HIDDEN.format(is_unlisted=is_unlisted, refused=refused)
     with connection.cursor() as cursor:
-        cursor.execute(_HIDDEN.format(refused=refused), [folder_id, *given, folder_id])
+        cursor.execute(asked, [folder_id, *given, folder_id])
         return [Hidden(*map(from_database, values)) for values in cursor.fetchall()]
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.http import HttpRequest
 from wagtail.models import Page
 
+from ..archive.partial_indexes import condition_of
 from ..models import EmailMessagePage
 from ..models.privacy import refused_pages
 from ..models.shown_message import shown_sender, shown_subject
@@ -21,7 +22,7 @@ SELECT * FROM (
     FROM {messages} message JOIN {pages} page ON page.id = message.page_ptr_id
     WHERE message.{within} = %s AND message.sorted_at {beyond}= %s
         AND (message.sorted_at {beyond} %s OR message.page_ptr_id {beyond} %s)
-        AND page.live AND NOT message.trashed AND message.page_ptr_id NOT IN ({refused})
+        AND page.live AND {is_kept} AND message.page_ptr_id NOT IN ({refused})
     ORDER BY message.sorted_at {order}, message.page_ptr_id {order}
     LIMIT 1
 ) AS {name}"""
@@ -64,6 +65,7 @@ def neighbours(page: EmailMessagePage, request: HttpRequest, folder_address: str
                 within=within,
                 beyond=beyond,
                 order="ASC" if beyond == ">" else "DESC",
+                is_kept=condition_of(EmailMessagePage, "mailarchive_newest_first", "message"),
                 refused=refused.sql,
             )
         )
