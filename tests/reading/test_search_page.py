@@ -120,6 +120,18 @@ def test_counts_narrow_down_and_are_links(client: Client) -> None:
     assert told(client.get(folder.url, {"q": "needle"})).keys() == {"Year", "Sender", "List"}
 
 
+def test_senders_are_called_what_they_call_themselves_last(client: Client) -> None:
+    """Also where older mail is archived later."""
+    folder = factories.folder()
+    for name, year in (("Ada Lovelace", 2026), ("Ada Byron", 2025)):
+        date = f"Thu, 05 Mar {year} 14:30:00 +0100"
+        given = {"From": f"{name} <ada@example.org>", "Date": date}
+        factories.archive(folder, factories.raw("needle", **given))
+    factories.archive(folder, factories.raw("needle", From="Bob <bob@example.org>"))
+    found = told(client.get(folder.url, {"q": "needle"}))
+    assert found["Sender"] == {"Ada Lovelace": "2", "Bob": "1"}
+
+
 def test_beyond_what_is_counted_it_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_facets, "MOST_COUNTED", 3)
     monkeypatch.setattr(search_page, "MOST_COUNTED", 3)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from itertools import compress
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -120,7 +121,7 @@ def counts(
     if facts.attached:
         values = [(_("With attachment"), facts.attached, address_with("has:attachment"))]
         add(_("Attachment"), values)
-    return Counts(shown(len(facts)), len(facts), found)
+    return Counts(shown(len(facts)), min(len(facts), MOST_COUNTED), found)
 
 
 def _most(values: Sequence[str]) -> list[tuple[str, int]]:
@@ -148,16 +149,13 @@ def _years(ids: Sequence[int], zone: tzinfo) -> dict[int, int]:
 
 
 def _names(facts: Facts, senders: Sequence[str]) -> dict[str, str]:
-    """Return what the senders call themselves, by the last of their messages found."""
-    last: dict[str, int] = {}
+    """Return what the senders call themselves, by the newest of their messages found."""
+    newest: dict[str, int] = {}
     wanted = set(senders)
-    for key, sender in zip(reversed(facts.ids), reversed(facts.senders), strict=True):
-        if sender in wanted:
-            wanted.remove(sender)
-            last[sender] = key
-            if not wanted:
-                break
-    texts = MessageText.objects.filter(pk__in=last.values()).values("message")
+    of_wanted = map(wanted.__contains__, facts.senders)
+    for key, sender in compress(zip(facts.ids, facts.senders, strict=True), of_wanted):
+        newest[sender] = max(key, newest.get(sender, key))
+    texts = MessageText.objects.filter(pk__in=newest.values()).values("message")
     messages = EmailMessagePage.objects.filter(pk__in=texts)
     return {
         address.lower(): name
